@@ -1,0 +1,11 @@
+// What each file of bind/ adds to the module.
+#pragma once
+
+#include "numpy.h"
+
+namespace npfuse::bind {
+
+void register_runtime(py::module_& module);
+void register_activations(py::module_& module);
+
+}  // namespace npfuse::bind

@@ -1,0 +1,24 @@
+// What an operation says of itself, besides its formula: plain data, the same for every instruction set.
+#pragma once
+
+namespace npfuse {
+
+// A parameter that follows the operands (elu's alpha) and takes its default when the caller leaves it out.
+struct Parameter {
+    const char* name;
+    double default_value;
+    const char* meaning;
+};
+
+// The pieces from which docstrings are put together (bind/docstring.cpp).
+struct Description {
+    const char* summary;     // one line, ends with a full stop
+    const char* formula;     // y as plain text, in terms of x and the parameters
+    const char* derivative;  // dy/dx, likewise
+    const char* accuracy;    // what tests/table.py holds it to
+    const char* notes;       // conventions, special values, who does it otherwise
+    const char* source;      // paper or standard
+    const char* example;     // a doctest; np and nf are imported
+};
+
+}  // namespace npfuse

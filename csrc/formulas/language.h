@@ -1,0 +1,18 @@
+// The few words in which every formula is written, and the frame it stands in.
+//
+// A formula is plain, branch-free scalar C++. Each instruction set compiles it anew, inside a namespace of its
+// own name (NPFUSE_ISA), so that the linker can never swap one instruction set's code for another's.
+#pragma once
+
+#ifndef NPFUSE_ISA
+#error "a formula is compiled for one instruction set: define NPFUSE_ISA before including it"
+#endif
+
+#ifdef __CUDACC__
+#define NPFUSE_FORMULA __host__ __device__ __forceinline__
+#else
+#define NPFUSE_FORMULA inline __attribute__((always_inline))
+#endif
+
+#define NPFUSE_FORMULAS_BEGIN namespace npfuse::NPFUSE_ISA {
+#define NPFUSE_FORMULAS_END }

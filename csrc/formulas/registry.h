@@ -1,0 +1,17 @@
+// Every operation, a line each. What is listed here becomes a ufunc with its derivative, a docstring, a typed
+// signature, a test, a benchmark and a CUDA kernel.
+#pragma once
+
+#include "activations/relu.h"
+#include "activations/sigmoid.h"
+
+NPFUSE_FORMULAS_BEGIN
+
+template <class... Operations>
+struct List {};
+
+using Activations = List<  //
+    Relu,                  //
+    Sigmoid>;
+
+NPFUSE_FORMULAS_END

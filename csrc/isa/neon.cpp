@@ -1,0 +1,3 @@
+#define NPFUSE_ISA neon
+#define NPFUSE_ISA_NAME "neon"
+#include "../loops/build_table.h"

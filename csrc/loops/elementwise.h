@@ -1,0 +1,137 @@
+// How an elementwise formula runs over memory.
+#pragma once
+
+#include "../formulas/registry.h"
+#include "../table.h"
+#include "storage.h"
+
+NPFUSE_FORMULAS_BEGIN
+
+template <class Operation>
+constexpr size_t parameter_count() {
+    if constexpr (requires { Operation::parameters; })
+        return sizeof(Operation::parameters) / sizeof(Parameter);
+    else
+        return 0;
+}
+
+template <class Operation>
+constexpr Span<Parameter> parameters_of() {
+    if constexpr (requires { Operation::parameters; })
+        return {Operation::parameters, parameter_count<Operation>()};
+    else
+        return {nullptr, 0};
+}
+
+// What a contiguous loop needs to know of a formula: how many numbers go in, and the call.
+template <class Operation>
+struct Forward {
+    static constexpr int inputs = 1 + parameter_count<Operation>();
+    template <class... T>
+    NPFUSE_FORMULA static auto apply(T... operands) {
+        return Operation::forward(operands...);
+    }
+};
+
+template <class Operation>
+struct Backward {
+    static constexpr int inputs = 2 + parameter_count<Operation>();
+    template <class... T>
+    NPFUSE_FORMULA static auto apply(T... operands) {
+        return Operation::backward(operands...);
+    }
+};
+
+template <class Formula, class T>
+void contiguous(const T* const* inputs, T* const* outputs, ptrdiff_t n) {
+    T* y = outputs[0];
+    const T* a = inputs[0];
+    if constexpr (Formula::inputs == 1) {
+#pragma omp simd
+        for (ptrdiff_t i = 0; i < n; ++i) y[i] = Formula::apply(a[i]);
+    } else if constexpr (Formula::inputs == 2) {
+        const T* b = inputs[1];
+#pragma omp simd
+        for (ptrdiff_t i = 0; i < n; ++i) y[i] = Formula::apply(a[i], b[i]);
+    } else if constexpr (Formula::inputs == 3) {
+        const T *b = inputs[1], *c = inputs[2];
+#pragma omp simd
+        for (ptrdiff_t i = 0; i < n; ++i) y[i] = Formula::apply(a[i], b[i], c[i]);
+    } else {
+        static_assert(Formula::inputs == 4);
+        const T *b = inputs[1], *c = inputs[2], *d = inputs[3];
+#pragma omp simd
+        for (ptrdiff_t i = 0; i < n; ++i) y[i] = Formula::apply(a[i], b[i], c[i], d[i]);
+    }
+}
+
+template <class Formula>
+constexpr Elementwise elementwise_kernel() {
+    return {Formula::inputs, 1, contiguous<Formula, float>, contiguous<Formula, double>};
+}
+
+template <class T>
+inline ContiguousKernel<T> kernel_for(const Elementwise& kernel) {
+    if constexpr (__is_same(T, float))
+        return kernel.float32;
+    else
+        return kernel.float64;
+}
+
+template <class S>
+inline bool is_contiguous(const ptrdiff_t* strides, int operands) {
+    for (int i = 0; i < operands; ++i)
+        if (strides[i] != ptrdiff_t(sizeof(S))) return false;
+    return true;
+}
+
+template <class S>
+void run_elementwise(const Elementwise& kernel, char* const* operands, const ptrdiff_t* strides, ptrdiff_t n) {
+    using T = compute_t<S>;
+    const int inputs = kernel.inputs, outputs = kernel.outputs;
+    const ContiguousKernel<T> run = kernel_for<T>(kernel);
+
+    if constexpr (__is_same(S, T)) {
+        if (n == 1 || is_contiguous<S>(strides, inputs + outputs)) {
+            run(reinterpret_cast<const T* const*>(operands), reinterpret_cast<T* const*>(operands + inputs), n);
+            return;
+        }
+    }
+
+    alignas(64) T buffers[max_operands][block_length];
+    const T* in[max_operands];
+    T* out[max_operands];
+    for (ptrdiff_t begin = 0; begin < n; begin += block_length) {
+        const ptrdiff_t count = n - begin < block_length ? n - begin : block_length;
+        for (int i = 0; i < inputs; ++i) {
+            const bool filled_before = strides[i] == 0 && begin > 0;
+            if (!filled_before) in[i] = load_block<S>(operands[i] + begin * strides[i], strides[i], count, buffers[i]);
+        }
+        for (int j = 0; j < outputs; ++j) {
+            const int i = inputs + j;
+            const bool in_place = __is_same(S, T) && strides[i] == ptrdiff_t(sizeof(S));
+            out[j] = in_place ? reinterpret_cast<T*>(operands[i] + begin * strides[i]) : buffers[i];
+        }
+        run(in, out, count);
+        for (int j = 0; j < outputs; ++j) {
+            const int i = inputs + j;
+            if (out[j] == buffers[i]) store_block<S>(buffers[i], operands[i] + begin * strides[i], strides[i], count);
+        }
+    }
+}
+
+template <class Operation>
+constexpr Activation activation() {
+    return {Operation::name, &Operation::description, parameters_of<Operation>(),
+            elementwise_kernel<Forward<Operation>>(), elementwise_kernel<Backward<Operation>>()};
+}
+
+template <class... Operations>
+struct ActivationsOf;
+template <class... Operations>
+struct ActivationsOf<List<Operations...>> {
+    static constexpr Activation entries[] = {activation<Operations>()...};
+    static constexpr Span<Activation> span = {entries, sizeof...(Operations)};
+};
+
+NPFUSE_FORMULAS_END

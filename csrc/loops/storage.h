@@ -1,0 +1,148 @@
+// Blocks of numbers on their way between an array, however it is stored, and contiguous memory of the type that the
+// formulas compute in. A formula only ever sees contiguous float or double; this is why one compiled kernel serves
+// every stride and every half type, with the same bits.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__F16C__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+#include "../formulas/language.h"
+
+NPFUSE_FORMULAS_BEGIN
+
+// Elements per block: a handful of blocks fit the smallest L1 cache beside each other.
+inline constexpr ptrdiff_t block_length = 1024;
+
+struct float16 {
+    uint16_t bits;
+};
+struct bfloat16 {
+    uint16_t bits;
+};
+
+template <class S>
+struct ComputeType {
+    using type = S;
+};
+template <>
+struct ComputeType<float16> {
+    using type = float;
+};
+template <>
+struct ComputeType<bfloat16> {
+    using type = float;
+};
+template <class S>
+using compute_t = typename ComputeType<S>::type;
+
+NPFUSE_FORMULA float to_compute(float x) { return x; }
+NPFUSE_FORMULA double to_compute(double x) { return x; }
+
+NPFUSE_FORMULA float to_compute(bfloat16 x) { return __builtin_bit_cast(float, uint32_t(x.bits) << 16); }
+
+NPFUSE_FORMULA float to_compute(float16 x) {
+    uint32_t sign = uint32_t(x.bits & 0x8000u) << 16;
+    uint32_t magnitude = uint32_t(x.bits & 0x7fffu) << 13;
+    // As a float the shifted bits are too small by 2^112, for normal and subnormal numbers alike.
+    uint32_t finite = __builtin_bit_cast(uint32_t, __builtin_bit_cast(float, magnitude) * 0x1p112f);
+    uint32_t quiet = magnitude > 0x0f800000u ? 0x00400000u : 0u;
+    uint32_t infinite_or_nan = magnitude | 0x7f800000u | quiet;
+    uint32_t result = magnitude >= 0x0f800000u ? infinite_or_nan : finite;
+    return __builtin_bit_cast(float, result | sign);
+}
+
+NPFUSE_FORMULA void from_compute(float x, float& stored) { stored = x; }
+NPFUSE_FORMULA void from_compute(double x, double& stored) { stored = x; }
+
+NPFUSE_FORMULA void from_compute(float x, bfloat16& stored) {
+    uint32_t bits = __builtin_bit_cast(uint32_t, x);
+    uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+    uint32_t nan = (bits >> 16) | 0x40u;
+    stored.bits = uint16_t(x != x ? nan : rounded);
+}
+
+NPFUSE_FORMULA void from_compute(float x, float16& stored) {
+    uint32_t bits = __builtin_bit_cast(uint32_t, x);
+    uint32_t sign = (bits >> 16) & 0x8000u;
+    uint32_t magnitude = bits & 0x7fffffffu;
+    uint32_t normal = (magnitude - 0x38000000u + 0xfffu + ((magnitude >> 13) & 1u)) >> 13;
+    // Adding 2^-1 leaves a subnormal half, rounded by the hardware, in the low bits.
+    float shifted = __builtin_bit_cast(float, magnitude) + 0.5f;
+    uint32_t subnormal = __builtin_bit_cast(uint32_t, shifted) - 0x3f000000u;
+    uint32_t nan = 0x7e00u | ((magnitude >> 13) & 0x3ffu);
+    uint32_t result = magnitude < 0x38800000u ? subnormal : normal;
+    result = magnitude >= 0x477ff000u ? 0x7c00u : result;
+    result = magnitude > 0x7f800000u ? nan : result;
+    stored.bits = uint16_t(result | sign);
+}
+
+template <class S>
+inline void load_contiguous(const S* source, compute_t<S>* block, ptrdiff_t n) {
+    ptrdiff_t i = 0;
+#if defined(__AVX512F__)
+    if constexpr (__is_same(S, float16)) {
+        for (; i + 16 <= n; i += 16)
+            _mm512_storeu_ps(block + i, _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i*)(source + i))));
+    }
+#elif defined(__F16C__)
+    if constexpr (__is_same(S, float16)) {
+        for (; i + 8 <= n; i += 8)
+            _mm256_storeu_ps(block + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)(source + i))));
+    }
+#endif
+#pragma omp simd
+    for (ptrdiff_t j = i; j < n; ++j) block[j] = to_compute(source[j]);
+}
+
+template <class S>
+inline void store_contiguous(const compute_t<S>* block, S* target, ptrdiff_t n) {
+    ptrdiff_t i = 0;
+#if defined(__AVX512F__)
+    if constexpr (__is_same(S, float16)) {
+        for (; i + 16 <= n; i += 16)
+            _mm256_storeu_si256((__m256i*)(target + i),
+                                _mm512_cvtps_ph(_mm512_loadu_ps(block + i), _MM_FROUND_TO_NEAREST_INT));
+    }
+#elif defined(__F16C__)
+    if constexpr (__is_same(S, float16)) {
+        for (; i + 8 <= n; i += 8)
+            _mm_storeu_si128((__m128i*)(target + i),
+                             _mm256_cvtps_ph(_mm256_loadu_ps(block + i), _MM_FROUND_TO_NEAREST_INT));
+    }
+#endif
+#pragma omp simd
+    for (ptrdiff_t j = i; j < n; ++j) from_compute(block[j], target[j]);
+}
+
+// Where n numbers starting at source, stride bytes apart, stand as contiguous numbers of the computing type: in place
+// when they already do, else in the buffer.
+template <class S>
+inline const compute_t<S>* load_block(const char* source, ptrdiff_t stride, ptrdiff_t n, compute_t<S>* buffer) {
+    if (stride == ptrdiff_t(sizeof(S))) {
+        if constexpr (__is_same(S, compute_t<S>)) return reinterpret_cast<const S*>(source);
+        load_contiguous(reinterpret_cast<const S*>(source), buffer, n);
+    } else if (stride == 0) {
+        compute_t<S> value = to_compute(*reinterpret_cast<const S*>(source));
+        for (ptrdiff_t i = 0; i < n; ++i) buffer[i] = value;
+    } else {
+        for (ptrdiff_t i = 0; i < n; ++i) buffer[i] = to_compute(*reinterpret_cast<const S*>(source + i * stride));
+    }
+    return buffer;
+}
+
+template <class S>
+inline void store_block(const compute_t<S>* block, char* target, ptrdiff_t stride, ptrdiff_t n) {
+    if (stride == ptrdiff_t(sizeof(S))) {
+        store_contiguous(block, reinterpret_cast<S*>(target), n);
+    } else {
+        for (ptrdiff_t i = 0; i < n; ++i) from_compute(block[i], *reinterpret_cast<S*>(target + i * stride));
+    }
+}
+
+NPFUSE_FORMULAS_END

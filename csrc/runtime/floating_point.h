@@ -1,0 +1,72 @@
+// The floating-point environment in which kernels run, whatever the caller has set: round to nearest, subnormal numbers
+// kept, no traps. On the way out the caller finds its environment, status flags included, exactly as it left it.
+#pragma once
+
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#elif defined(__aarch64__)
+#include <cstdint>
+#endif
+
+namespace npfuse::runtime {
+
+// Lives around calls through function pointers (kernels, a thread's whole work): the compiler doesn't know that
+// arithmetic depends on these registers, and could move arithmetic that it sees out of the guarded region.
+//
+// Reading a register is cheap and writing one is not, so nothing is written that is already right.
+class FloatingPointGuard {
+public:
+    FloatingPointGuard(const FloatingPointGuard&) = delete;
+    FloatingPointGuard& operator=(const FloatingPointGuard&) = delete;
+
+#if defined(__x86_64__)
+
+    FloatingPointGuard() : found_(_mm_getcsr()) {
+        if ((found_ & ~status_flags) != default_control) _mm_setcsr(default_control);
+    }
+
+    ~FloatingPointGuard() {
+        if (_mm_getcsr() != found_) _mm_setcsr(found_);
+    }
+
+private:
+    static constexpr unsigned status_flags = 0x3f;
+    static constexpr unsigned default_control = 0x1f80;  // all exceptions masked, every other control bit zero
+
+    const unsigned found_;
+
+#elif defined(__aarch64__)
+
+    FloatingPointGuard() : control_(get_control()), status_(get_status()) {
+        if (control_ != 0) set_control(0);
+    }
+
+    ~FloatingPointGuard() {
+        if (control_ != 0) set_control(control_);
+        if (get_status() != status_) set_status(status_);
+    }
+
+private:
+    static std::uint64_t get_control() {
+        std::uint64_t value;
+        __asm__ volatile("mrs %0, fpcr" : "=r"(value));
+        return value;
+    }
+    static void set_control(std::uint64_t value) { __asm__ volatile("msr fpcr, %0" : : "r"(value)); }
+
+    static std::uint64_t get_status() {
+        std::uint64_t value;
+        __asm__ volatile("mrs %0, fpsr" : "=r"(value));
+        return value;
+    }
+    static void set_status(std::uint64_t value) { __asm__ volatile("msr fpsr, %0" : : "r"(value)); }
+
+    const std::uint64_t control_;
+    const std::uint64_t status_;
+
+#else
+#error "no floating-point guard for this CPU: write one"
+#endif
+};
+
+}  // namespace npfuse::runtime

@@ -1,0 +1,4 @@
+"""Fused activation, loss and optimizer-step kernels for NumPy."""
+
+from npfuse._native import *  # noqa: F403
+from npfuse._native import __version__ as __version__
