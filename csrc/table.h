@@ -46,10 +46,41 @@ struct Activation {
     Elementwise backward;  // dy, x, parameters... -> dx
 };
 
+// Rows of a matrix: a bias added to each, then an activation or its derivative. column_sums is null, or receives the
+// sums over rows of what is written.
+using BiasLoop = void (*)(const Elementwise& kernel, char* const* operands, const std::ptrdiff_t* row_strides,
+                          const std::ptrdiff_t* element_strides, std::ptrdiff_t rows, std::ptrdiff_t columns,
+                          double* column_sums);
+
+// A formula over one contiguous row, whose output may be one of its inputs.
+template <class T>
+using RowFunction = void (*)(const T* const* inputs, T* output, std::ptrdiff_t n);
+
+struct RowKernel {
+    int inputs;
+    RowFunction<float> float32;
+    RowFunction<double> float64;
+};
+
+// Rows of any stride and storage. scratch holds row_tile rows of the computing type for each operand.
+inline constexpr int row_tile = 16;
+using RowLoop = void (*)(const RowKernel& kernel, char* const* operands, const std::ptrdiff_t* row_strides,
+                         const std::ptrdiff_t* element_strides, std::ptrdiff_t rows, std::ptrdiff_t n, void* scratch);
+
+struct RowOperation {
+    const char* name;
+    const Description* description;
+    RowKernel forward;   // x -> y
+    RowKernel backward;  // dy, y -> dx
+};
+
 struct KernelTable {
     const char* isa;
     ElementwiseLoop elementwise[storage_count];
+    BiasLoop bias[storage_count];
+    RowLoop rows[storage_count];
     Span<Activation> activations;
+    Span<RowOperation> row_operations;
 };
 
 #if defined(__x86_64__)

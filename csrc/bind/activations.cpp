@@ -6,12 +6,17 @@
 namespace npfuse::bind {
 
 void register_activations(py::module_& module) {
+    py::dict parameters;
     for (const Activation& activation : runtime::active_table().activations) {
         const std::string name = activation.name;
-        module.attr(name.c_str()) = make_ufunc(activation.forward, name, forward_docstring(activation));
+        add_operation(module, "activations", name, make_ufunc(activation.forward, name, forward_docstring(activation)));
         const std::string backward = name + "_backward";
-        module.attr(backward.c_str()) = make_ufunc(activation.backward, backward, backward_docstring(activation));
+        add_ufunc(module, backward, make_ufunc(activation.backward, backward, backward_docstring(activation)));
+        py::dict defaults;
+        for (const Parameter& parameter : activation.parameters) defaults[parameter.name] = parameter.default_value;
+        parameters[activation.name] = defaults;
     }
+    module.attr("activation_parameters") = parameters;
 }
 
 }  // namespace npfuse::bind

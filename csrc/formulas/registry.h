@@ -4,6 +4,7 @@
 
 #include "activations/relu.h"
 #include "activations/sigmoid.h"
+#include "rows/softmax.h"
 
 NPFUSE_FORMULAS_BEGIN
 
@@ -13,5 +14,8 @@ struct List {};
 using Activations = List<  //
     Relu,                  //
     Sigmoid>;
+
+using RowOperations = List<  //
+    Softmax>;
 
 NPFUSE_FORMULAS_END
