@@ -2,8 +2,11 @@
 // signature, a test, a benchmark and a CUDA kernel.
 #pragma once
 
+#include "activations/gelu.h"
 #include "activations/relu.h"
 #include "activations/sigmoid.h"
+#include "activations/silu.h"
+#include "activations/tanh.h"
 #include "rows/softmax.h"
 
 NPFUSE_FORMULAS_BEGIN
@@ -12,8 +15,11 @@ template <class... Operations>
 struct List {};
 
 using Activations = List<  //
+    Sigmoid,               //
+    Tanh,                  //
     Relu,                  //
-    Sigmoid>;
+    Silu,                  //
+    Gelu>;
 
 using RowOperations = List<  //
     Softmax>;
