@@ -42,6 +42,7 @@ struct Activation {
     const char* name;
     const Description* description;
     Span<Parameter> parameters;
+    std::size_t required_parameters;  // all of them or none: those have no default
     Elementwise forward;   // x, parameters... -> y
     Elementwise backward;  // dy, x, parameters... -> dx
 };
