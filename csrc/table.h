@@ -53,18 +53,34 @@ using BiasLoop = void (*)(const Elementwise& kernel, char* const* operands, cons
                           const std::ptrdiff_t* element_strides, std::ptrdiff_t rows, std::ptrdiff_t columns,
                           double* column_sums);
 
-// A formula over one contiguous row, whose output may be one of its inputs.
+// A formula over one contiguous row, whose output may be one of its inputs. An operand that does not run along the row
+// is one number.
 template <class T>
 using RowFunction = void (*)(const T* const* inputs, T* output, std::ptrdiff_t n);
 
+// The same for rows that stand side by side in memory: element j of column c of an operand is at first[j * stride + c].
+template <class T>
+struct Columns {
+    T* first;
+    std::ptrdiff_t stride;
+    T* row(std::ptrdiff_t j) const { return first + j * stride; }
+};
+template <class T>
+using ColumnFunction = void (*)(const Columns<T>* inputs, const Columns<T>& output, std::ptrdiff_t n,
+                                std::ptrdiff_t columns);
+
 struct RowKernel {
+    const char* signature;  // as NumPy's generalised ufuncs write it
     int inputs;
+    bool along_row[max_operands];
     RowFunction<float> float32;
     RowFunction<double> float64;
+    ColumnFunction<float> columns_float32;  // null: such rows are copied together first
+    ColumnFunction<double> columns_float64;
 };
 
 // Rows of any stride and storage. scratch holds row_tile rows of the computing type for each operand.
-inline constexpr int row_tile = 16;
+inline constexpr int row_tile = 32;
 using RowLoop = void (*)(const RowKernel& kernel, char* const* operands, const std::ptrdiff_t* row_strides,
                          const std::ptrdiff_t* element_strides, std::ptrdiff_t rows, std::ptrdiff_t n, void* scratch);
 
@@ -72,7 +88,7 @@ struct RowOperation {
     const char* name;
     const Description* description;
     RowKernel forward;   // x -> y
-    RowKernel backward;  // dy, y -> dx
+    RowKernel backward;  // dy, y -> dx, or dy, x -> dx
 };
 
 struct KernelTable {

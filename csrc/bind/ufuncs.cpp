@@ -25,7 +25,10 @@ template <Storage storage>
 void row_loop(char** operands, npy_intp const* dimensions, npy_intp const* strides, void* data) {
     const RowKernel& kernel = *static_cast<const RowKernel*>(data);
     const npy_intp* along = strides + kernel.inputs + 1;
-    if (!runtime::run_rows(kernel, storage, operands, strides, along, dimensions[0], dimensions[1]))
+    npy_intp element_strides[max_operands] = {};
+    for (int i = 0; i <= kernel.inputs; ++i)
+        if (kernel.along_row[i]) element_strides[i] = *along++;
+    if (!runtime::run_rows(kernel, storage, operands, strides, element_strides, dimensions[0], dimensions[1]))
         raise_memory_error();
 }
 
@@ -139,8 +142,7 @@ py::object make_ufunc(const Elementwise& kernel, const std::string& name, const 
 }
 
 py::object make_row_ufunc(const RowKernel& kernel, const std::string& name, const std::string& documentation) {
-    const char* signature = kernel.inputs == 1 ? "(n)->(n)" : "(n),(n)->(n)";
-    return make(row_loops, &kernel, {kernel.inputs, 1, signature}, name, documentation);
+    return make(row_loops, &kernel, {kernel.inputs, 1, kernel.signature}, name, documentation);
 }
 
 py::object make_bias_ufunc(const Activation& activation) {

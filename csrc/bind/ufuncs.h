@@ -10,7 +10,7 @@ namespace npfuse::bind {
 
 py::object make_ufunc(const Elementwise& kernel, const std::string& name, const std::string& documentation);
 
-// (n) -> (n), or (n),(n) -> (n): along an axis, the last one unless the caller says axis=.
+// Along an axis, the last one unless the caller says axis=.
 py::object make_row_ufunc(const RowKernel& kernel, const std::string& name, const std::string& documentation);
 
 // (n),(n),()... -> (n): x, bias and the activation's parameters.

@@ -22,6 +22,8 @@ using Activations = List<  //
     Gelu>;
 
 using RowOperations = List<  //
-    Softmax>;
+    Softmax,                 //
+    LogSoftmax,              //
+    LogSumExp>;
 
 NPFUSE_FORMULAS_END

@@ -61,15 +61,13 @@ void run_elementwise(const Elementwise& kernel, Storage storage, char* const* op
 
 bool run_rows(const RowKernel& kernel, Storage storage, char* const* operands, const std::ptrdiff_t* row_strides,
               const std::ptrdiff_t* element_strides, std::ptrdiff_t rows, std::ptrdiff_t n) {
-    if (rows == 0 || n == 0) return true;
     const RowLoop loop = active_table().rows[static_cast<int>(storage)];
     const int count = kernel.inputs + 1;
-    const bool direct = compute_size(storage) == stored_size(storage) &&
-                        std::all_of(element_strides, element_strides + count, [&](std::ptrdiff_t stride) {
-                            return stride == static_cast<std::ptrdiff_t>(stored_size(storage));
-                        });
+    bool direct = compute_size(storage) == stored_size(storage);
+    for (int i = 0; i < count; ++i)
+        direct &= !kernel.along_row[i] || element_strides[i] == static_cast<std::ptrdiff_t>(stored_size(storage));
     const std::size_t scratch_size =
-        direct ? 0 : compute_size(storage) * static_cast<std::size_t>(n) * row_tile * static_cast<std::size_t>(count);
+        direct ? 0 : compute_size(storage) * static_cast<std::size_t>(std::max<std::ptrdiff_t>(n, 1)) * row_tile * static_cast<std::size_t>(count);
     std::atomic<bool> enough_memory = true;
     parallel_for(rows, rows_per_thread(n), [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
         const std::unique_ptr<char[]> scratch(scratch_size ? new (std::nothrow) char[scratch_size] : nullptr);
