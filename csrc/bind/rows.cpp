@@ -12,6 +12,8 @@ void register_rows(py::module_& module) {
         const std::string backward = name + "_backward";
         add_ufunc(module, backward, make_row_ufunc(operation.backward, backward, backward_docstring(operation)));
     }
+    module.attr("maxout_ufunc") = make_maxout_ufunc();
+    module.attr("maxout_backward_ufunc") = make_maxout_backward_ufunc();
 }
 
 }  // namespace npfuse::bind

@@ -2,6 +2,7 @@
 
 #include "bfloat16.h"
 #include "docstring.h"
+#include "runtime/isa.h"
 #include "runtime/launch.h"
 
 namespace npfuse::bind {
@@ -62,19 +63,37 @@ void bias_backward_loop(char** operands, npy_intp const* dimensions, npy_intp co
     }
 }
 
+template <Storage storage>
+void maxout_loop(char** operands, npy_intp const* dimensions, npy_intp const* strides, void*) {
+    runtime::run_maxout(runtime::active_table().maxout, storage, operands, strides, dimensions[0], dimensions[1],
+                        strides[3]);
+}
+
+template <Storage storage>
+void maxout_backward_loop(char** operands, npy_intp const* dimensions, npy_intp const* strides, void*) {
+    runtime::run_maxout(runtime::active_table().maxout_backward, storage, operands, strides, dimensions[0],
+                        dimensions[1], strides[3]);
+}
+
 // One function per storage type.
 struct Loops {
     PyUFuncGenericFunction by_storage[storage_count];
 };
 
-constexpr Loops elementwise_loops = {{elementwise_loop<Storage::float16>, elementwise_loop<Storage::bfloat16>,
-                                      elementwise_loop<Storage::float32>, elementwise_loop<Storage::float64>}};
-constexpr Loops row_loops = {{row_loop<Storage::float16>, row_loop<Storage::bfloat16>, row_loop<Storage::float32>,
-                              row_loop<Storage::float64>}};
-constexpr Loops bias_backward_loops = {{bias_backward_loop<Storage::float16>, bias_backward_loop<Storage::bfloat16>,
-                                        bias_backward_loop<Storage::float32>, bias_backward_loop<Storage::float64>}};
-constexpr Loops bias_loops = {{bias_loop<Storage::float16>, bias_loop<Storage::bfloat16>, bias_loop<Storage::float32>,
-                               bias_loop<Storage::float64>}};
+#define NPFUSE_LOOPS(function)                                                                                \
+    Loops {                                                                                                   \
+        {                                                                                                     \
+            function<Storage::float16>, function<Storage::bfloat16>, function<Storage::float32>,              \
+                function<Storage::float64>                                                                    \
+        }                                                                                                     \
+    }
+constexpr Loops elementwise_loops = NPFUSE_LOOPS(elementwise_loop);
+constexpr Loops row_loops = NPFUSE_LOOPS(row_loop);
+constexpr Loops bias_loops = NPFUSE_LOOPS(bias_loop);
+constexpr Loops bias_backward_loops = NPFUSE_LOOPS(bias_backward_loop);
+constexpr Loops maxout_loops = NPFUSE_LOOPS(maxout_loop);
+constexpr Loops maxout_backward_loops = NPFUSE_LOOPS(maxout_backward_loop);
+#undef NPFUSE_LOOPS
 
 // In NumPy's order of preference, so that integers promote as they do for np.exp.
 struct BuiltinType {
@@ -96,7 +115,11 @@ struct Shape {
     int inputs;
     int outputs;
     const char* signature = nullptr;
-    bool last_output_is_float64 = false;
+    // One operand may have a type of its own; all others have the storage type.
+    int odd_operand = -1;
+    int odd_type = NPY_NOTYPE;
+
+    int type_of(int operand, int storage_type) const { return operand == odd_operand ? odd_type : storage_type; }
 };
 
 py::object make(const Loops& loops, const void* kernel, const Shape& shape, const std::string& name,
@@ -107,9 +130,8 @@ py::object make(const Loops& loops, const void* kernel, const Shape& shape, cons
     for (int i = 0; i < builtin_count; ++i) {
         arrays->functions[i] = loops.by_storage[static_cast<int>(builtin_types[i].storage)];
         arrays->kernels[i] = data;
-        char* types = arrays->types + i * operands;
-        for (int j = 0; j < operands; ++j) types[j] = static_cast<char>(builtin_types[i].type);
-        if (shape.last_output_is_float64) types[operands - 1] = NPY_DOUBLE;
+        for (int j = 0; j < operands; ++j)
+            arrays->types[i * operands + j] = static_cast<char>(shape.type_of(j, builtin_types[i].type));
     }
     PyObject* ufunc = PyUFunc_FromFuncAndDataAndSignature(
         arrays->functions, arrays->kernels, arrays->types, builtin_count, shape.inputs, shape.outputs, PyUFunc_None,
@@ -120,8 +142,7 @@ py::object make(const Loops& loops, const void* kernel, const Shape& shape, cons
     // Later is too late: once NumPy has resolved a call with a cast, it never asks for this loop again.
     if (const int bfloat16 = bfloat16_type_number(); bfloat16 >= 0) {
         int types[max_operands];
-        for (int j = 0; j < operands; ++j) types[j] = bfloat16;
-        if (shape.last_output_is_float64) types[operands - 1] = NPY_DOUBLE;
+        for (int j = 0; j < operands; ++j) types[j] = shape.type_of(j, bfloat16);
         if (PyUFunc_RegisterLoopForType(reinterpret_cast<PyUFuncObject*>(ufunc), bfloat16,
                                         loops.by_storage[static_cast<int>(Storage::bfloat16)], types, data) < 0)
             throw py::error_already_set();
@@ -153,8 +174,18 @@ py::object make_bias_ufunc(const Activation& activation) {
 
 py::object make_bias_backward_ufunc(const Activation& activation) {
     const std::string signature = "(m,n),(m,n),(n)" + scalars(activation) + "->(m,n),(n)";
-    return make(bias_backward_loops, &activation.backward, {activation.backward.inputs + 1, 2, keep(signature), true},
+    const int inputs = activation.backward.inputs + 1;
+    return make(bias_backward_loops, &activation.backward, {inputs, 2, keep(signature), inputs + 1, NPY_DOUBLE},
                 std::string("bias_") + activation.name + "_backward", "See `npfuse.bias_act_backward`.");
+}
+
+py::object make_maxout_ufunc() {
+    return make(maxout_loops, nullptr, {1, 2, "(p)->(),()", 2, NPY_INT32}, "maxout", "See `npfuse.maxout`.");
+}
+
+py::object make_maxout_backward_ufunc() {
+    return make(maxout_backward_loops, nullptr, {2, 1, "(),()->(p)", 1, NPY_INT32}, "maxout_backward",
+                "See `npfuse.maxout_backward`.");
 }
 
 }  // namespace npfuse::bind

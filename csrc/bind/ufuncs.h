@@ -19,4 +19,9 @@ py::object make_bias_ufunc(const Activation& activation);
 // (m,n),(m,n),(n),()... -> (m,n),(n): dy, x, bias and the parameters; dx, and its sum over the rows in float64.
 py::object make_bias_backward_ufunc(const Activation& activation);
 
+// (p) -> (),(): the largest of the pieces and its index; (),() -> (p): its gradient, into out=, which says how many
+// pieces there are.
+py::object make_maxout_ufunc();
+py::object make_maxout_backward_ufunc();
+
 }  // namespace npfuse::bind

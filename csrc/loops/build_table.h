@@ -1,6 +1,7 @@
 // All loops over the whole registry, as one constant table. Each file of isa/ includes this once.
 #include "bias.h"
 #include "elementwise.h"
+#include "maxout.h"
 #include "rows.h"
 
 namespace npfuse::NPFUSE_ISA {
@@ -11,6 +12,9 @@ constinit const KernelTable table = {
                     run_elementwise<double>},
     .bias = {run_bias<float16>, run_bias<bfloat16>, run_bias<float>, run_bias<double>},
     .rows = {run_rows<float16>, run_rows<bfloat16>, run_rows<float>, run_rows<double>},
+    .maxout = {run_maxout<float16>, run_maxout<bfloat16>, run_maxout<float>, run_maxout<double>},
+    .maxout_backward = {run_maxout_backward<float16>, run_maxout_backward<bfloat16>, run_maxout_backward<float>,
+                        run_maxout_backward<double>},
     .activations = ActivationsOf<Activations>::span,
     .row_operations = RowOperationsOf<RowOperations>::span,
 };

@@ -82,6 +82,16 @@ bool run_rows(const RowKernel& kernel, Storage storage, char* const* operands, c
     return enough_memory;
 }
 
+void run_maxout(const MaxoutLoop* loops, Storage storage, char* const* operands, const std::ptrdiff_t* strides,
+                std::ptrdiff_t n, std::ptrdiff_t pieces, std::ptrdiff_t piece_stride) {
+    const MaxoutLoop loop = loops[static_cast<int>(storage)];
+    parallel_for(n, elements_per_thread, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
+        FloatingPointGuard guard;
+        const Shifted shifted(operands, strides, 3, begin);
+        loop(shifted.operands, strides, end - begin, pieces, piece_stride);
+    });
+}
+
 void run_bias(const Elementwise& kernel, Storage storage, char* const* operands, const std::ptrdiff_t* row_strides,
               const std::ptrdiff_t* element_strides, std::ptrdiff_t rows, std::ptrdiff_t columns) {
     if (rows == 0 || columns == 0) return;

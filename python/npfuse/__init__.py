@@ -6,6 +6,7 @@ and every instruction set with fused multiply-add.
 """
 
 from npfuse._bias import bias_act, bias_act_backward
+from npfuse._maxout import maxout, maxout_backward
 from npfuse._native import *  # noqa: F403  (every ufunc of the registry)
 from npfuse._native import __all__ as _ufuncs
 from npfuse._native import __version__
@@ -16,6 +17,8 @@ __all__ = [  # noqa: PLE0604
     "bias_act",
     "bias_act_backward",
     "get_num_threads",
+    "maxout",
+    "maxout_backward",
     "set_num_threads",
     "show_config",
     *_ufuncs,
