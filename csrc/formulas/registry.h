@@ -3,7 +3,9 @@
 #pragma once
 
 #include "activations/gelu.h"
-#include "activations/relu.h"
+#include "activations/hard.h"
+#include "activations/rectifiers.h"
+#include "activations/shrink.h"
 #include "activations/sigmoid.h"
 #include "activations/silu.h"
 #include "activations/tanh.h"
@@ -18,8 +20,18 @@ using Activations = List<  //
     Sigmoid,               //
     Tanh,                  //
     Relu,                  //
+    Relu6,                 //
+    LeakyRelu,             //
+    Prelu,                 //
+    Threshold,             //
     Silu,                  //
-    Gelu>;
+    Gelu,                  //
+    Softsign,              //
+    HardSigmoid,           //
+    HardSwish,             //
+    HardTanh,              //
+    HardShrink,            //
+    SoftShrink>;
 
 using RowOperations = List<  //
     Softmax,                 //

@@ -1,0 +1,95 @@
+// Piecewise linear stand-ins for the smooth functions they are named after.
+#pragma once
+
+#include "../describe.h"
+#include "../math.h"
+
+NPFUSE_FORMULAS_BEGIN
+
+struct HardSigmoid {
+    static constexpr const char* name = "hard_sigmoid";
+    static constexpr Parameter parameters[] = {{"alpha", 1.0 / 6.0, "Slope of the middle piece."},
+                                               {"beta", 0.5, "Value at 0."}};
+    static constexpr Description description = {
+        .summary = "Piecewise linear sigmoid.",
+        .formula = "min(max(alpha * x + beta, 0), 1)",
+        .derivative = "alpha where 0 < alpha * x + beta < 1, else 0",
+        .accuracy = "correctly rounded, the parameters being those of the computing type",
+        .notes = "The defaults are PyTorch's; ONNX has alpha = 0.2.",
+        .source = "Howard et al. (2019), Searching for MobileNetV3; ONNX, HardSigmoid.",
+        .example = ">>> nf.hard_sigmoid(np.array([-4.0, 0.0, 4.0]))\narray([0. , 0.5, 1. ])",
+    };
+
+    template <class T>
+    NPFUSE_FORMULA static T forward(T x, T alpha, T beta) {
+        return at_most(at_least(fma(alpha, x, beta), T(0)), T(1));
+    }
+
+    template <class T>
+    NPFUSE_FORMULA static T backward(T dy, T x, T alpha, T beta) {
+        T line = fma(alpha, x, beta);
+        T dx = (line > T(0)) & (line < T(1)) ? alpha * dy : T(0);
+        return x != x ? x : dx;
+    }
+};
+
+struct HardSwish {
+    static constexpr const char* name = "hard_swish";
+    static constexpr Description description = {
+        .summary = "Piecewise quadratic swish.",
+        .formula = "x * min(max(x + 3, 0), 6) / 6",
+        .derivative = "0 where x <= -3, 1 where x >= 3, else (2 * x + 3) / 6",
+        .accuracy = "1 ULP, backward 2 ULP, or 2**-24 (float64 2**-53) where the derivative crosses zero at x = -1.5",
+        .notes = "hard_swish(-inf) is -0, its limit.",
+        .source = "Howard et al. (2019), Searching for MobileNetV3.",
+        .example = ">>> nf.hard_swish(np.array([-4.0, 1.5, 4.0]))\narray([-0.   ,  1.125,  4.   ])",
+    };
+
+    template <class T>
+    NPFUSE_FORMULA static T forward(T x) {
+        // The product is formed exactly, and x + 3 too, so that only the quotient rounds.
+        Pair<T> height = two_sum(x, T(3));
+        Pair<T> product = two_product(x, height.hi);
+        T numerator_lo = fma(x, height.lo, product.lo);
+        T quotient = product.hi / T(6);
+        T rest = fma(T(-6), quotient, product.hi) + numerator_lo;
+        T middle = fma(rest, T(1) / T(6), quotient);
+        T left = x <= T(-3) ? T(-0.0) : middle;
+        return x >= T(3) ? x : left;
+    }
+
+    template <class T>
+    NPFUSE_FORMULA static T backward(T dy, T x) {
+        T slope = fma(T(2), x, T(3)) / T(6);
+        T dx = x <= T(-3) ? T(0) : dy * slope;
+        dx = x >= T(3) ? dy : dx;
+        return x != x ? x : dx;
+    }
+};
+
+struct HardTanh {
+    static constexpr const char* name = "hard_tanh";
+    static constexpr Parameter parameters[] = {{"min", -1.0, "Smallest result."}, {"max", 1.0, "Largest result."}};
+    static constexpr Description description = {
+        .summary = "Identity between two bounds.",
+        .formula = "min(max(x, min), max)",
+        .derivative = "1 where min < x < max, else 0",
+        .accuracy = "exact",
+        .notes = "The derivative at the bounds is 0, as in PyTorch.",
+        .source = "Collobert (2004), Large scale machine learning.",
+        .example = ">>> nf.hard_tanh(np.array([-4.0, 0.5, 4.0]))\narray([-1. ,  0.5,  1. ])",
+    };
+
+    template <class T>
+    NPFUSE_FORMULA static T forward(T x, T min, T max) {
+        return at_most(at_least(x, min), max);
+    }
+
+    template <class T>
+    NPFUSE_FORMULA static T backward(T dy, T x, T min, T max) {
+        T dx = (x > min) & (x < max) ? dy : T(0);
+        return x != x ? x : dx;
+    }
+};
+
+NPFUSE_FORMULAS_END
