@@ -45,7 +45,22 @@ struct Activation {
     std::size_t required_parameters;  // all of them or none: those have no default
     Elementwise forward;   // x, parameters... -> y
     Elementwise backward;  // dy, x, parameters... -> dx
+    // dy, x, parameter -> dx and what each element adds to the parameter's gradient; no kernel where none is learnt.
+    Elementwise backward_with_parameter;
 };
+
+struct GatedActivation {
+    const char* name;
+    const Description* description;
+    Elementwise forward;   // gate, x -> y
+    Elementwise backward;  // dy, gate, x -> dgate, dx
+};
+
+// Rows of dy, x, parameter -> dx by a kernel whose second output is summed: for each column into column_sums, or, where
+// that is null, altogether. Returns the latter.
+using ParameterLoop = double (*)(const Elementwise& kernel, char* const* operands, const std::ptrdiff_t* row_strides,
+                                 const std::ptrdiff_t* element_strides, std::ptrdiff_t rows, std::ptrdiff_t columns,
+                                 double* column_sums);
 
 // Rows of a matrix: a bias added to each, then an activation or its derivative. column_sums is null, or receives the
 // sums over rows of what is written.
@@ -100,10 +115,12 @@ struct KernelTable {
     const char* isa;
     ElementwiseLoop elementwise[storage_count];
     BiasLoop bias[storage_count];
+    ParameterLoop parameter[storage_count];
     RowLoop rows[storage_count];
     MaxoutLoop maxout[storage_count];
     MaxoutLoop maxout_backward[storage_count];
     Span<Activation> activations;
+    Span<GatedActivation> gated_activations;
     Span<RowOperation> row_operations;
 };
 

@@ -89,6 +89,29 @@ std::string backward_docstring(const Activation& activation) {
            ending(d, "dx", "dy * (" + std::string(d.derivative) + ")", secant_example(name, activation.parameters));
 }
 
+std::string forward_docstring(const GatedActivation& activation) {
+    const Description& d = *activation.description;
+    return std::string(d.summary) + "\n" +
+           section("Parameters", entry("gate, x : array_like", operand_types) + shared_parameters) +
+           section("Returns", entry("y : ndarray or scalar", "Of the broadcast shape and dtype of the operands.")) +
+           shared_errors + section("See Also", std::string(activation.name) + "_backward : its derivatives.\n") +
+           ending(d, "y", d.formula, d.example);
+}
+
+std::string backward_docstring(const GatedActivation& activation) {
+    const Description& d = *activation.description;
+    const std::string name = activation.name;
+    return "Gradients with respect to both operands of `" + name + "`.\n" +
+           section("Parameters", entry("dy : array_like", "Gradient with respect to the output.") +
+                                     entry("gate, x : array_like", "What `" + name + "` was given.") +
+                                     shared_parameters) +
+           section("Returns", entry("dgate, dx : ndarray or scalar", "Of the broadcast shape and dtype.")) +
+           shared_errors + section("See Also", name + " : the function itself.\n") +
+           ending(d, "result", d.derivative,
+                  ">>> dgate, dx = nf." + name + "_backward(1.0, 2.0, 3.0)\n>>> bool(dx == nf." + name +
+                      "(2.0, 1.0))\nTrue");
+}
+
 std::string forward_docstring(const RowOperation& operation) {
     const Description& d = *operation.description;
     return std::string(d.summary) + "\n" +

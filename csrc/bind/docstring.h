@@ -9,6 +9,8 @@ namespace npfuse::bind {
 
 std::string forward_docstring(const Activation& activation);
 std::string backward_docstring(const Activation& activation);
+std::string forward_docstring(const GatedActivation& activation);
+std::string backward_docstring(const GatedActivation& activation);
 std::string forward_docstring(const RowOperation& operation);
 std::string backward_docstring(const RowOperation& operation);
 

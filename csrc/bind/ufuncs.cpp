@@ -43,24 +43,54 @@ void bias_loop(char** operands, npy_intp const* dimensions, npy_intp const* stri
     runtime::run_bias(kernel, storage, operands, strides, element_strides, dimensions[0], dimensions[1]);
 }
 
-template <Storage storage>
-void bias_backward_loop(char** operands, npy_intp const* dimensions, npy_intp const* strides, void* data) {
-    const Elementwise& kernel = *static_cast<const Elementwise*>(data);
-    const int dx = kernel.inputs + 1, sums = dx + 1, count = sums + 1;
-    // Of rows and columns: dy, x; of columns: bias; of rows and columns: dx; of columns: sums.
+// (m,n),(m,n),(n),()... -> (m,n),(n): run is called for every matrix with the strides of its operands from row to row
+// and from element to element. The last operand is a vector of sums.
+template <class Run>
+void for_each_matrix(char** operands, npy_intp const* dimensions, npy_intp const* strides, int count, Run run) {
+    const int dx = count - 2, sums = count - 1;
     const npy_intp* along = strides + count;
-    npy_intp row_strides[max_operands] = {along[0], along[2]}, element_strides[max_operands] = {along[1], along[3], along[4]};
+    npy_intp row_strides[max_operands] = {along[0], along[2]};
+    npy_intp element_strides[max_operands] = {along[1], along[3], along[4]};
     row_strides[dx] = along[5];
     element_strides[dx] = along[6];
-    const npy_intp sum_stride = along[7];
-
     char* shifted[max_operands];
     for (npy_intp i = 0; i < dimensions[0]; ++i) {
         for (int j = 0; j < count; ++j) shifted[j] = operands[j] + i * strides[j];
-        if (!runtime::run_bias_backward(kernel, storage, shifted, row_strides, element_strides, dimensions[1],
-                                        dimensions[2], shifted[sums], sum_stride))
-            return raise_memory_error();
+        if (!run(shifted, row_strides, element_strides, shifted[sums], along[7])) return raise_memory_error();
     }
+}
+
+template <Storage storage>
+void bias_backward_loop(char** operands, npy_intp const* dimensions, npy_intp const* strides, void* data) {
+    const Elementwise& kernel = *static_cast<const Elementwise*>(data);
+    for_each_matrix(operands, dimensions, strides, kernel.inputs + 3, [&](char** shifted, const npy_intp* row_strides,
+                                                                           const npy_intp* element_strides, char* sums,
+                                                                           npy_intp sum_stride) {
+        return runtime::run_bias_backward(kernel, storage, shifted, row_strides, element_strides, dimensions[1],
+                                          dimensions[2], sums, sum_stride);
+    });
+}
+
+template <Storage storage>
+void column_parameter_loop(char** operands, npy_intp const* dimensions, npy_intp const* strides, void* data) {
+    const Elementwise& kernel = *static_cast<const Elementwise*>(data);
+    for_each_matrix(operands, dimensions, strides, 5,
+                    [&](char** shifted, const npy_intp* row_strides, const npy_intp* element_strides, char* sums,
+                        npy_intp sum_stride) {
+                        return runtime::run_parameter(runtime::ParameterShape::per_column, kernel, storage, shifted,
+                                                      row_strides, element_strides, dimensions[1], dimensions[2],
+                                                      sums, sum_stride);
+                    });
+}
+
+template <Storage storage>
+void row_parameter_loop(char** operands, npy_intp const* dimensions, npy_intp const* strides, void* data) {
+    const Elementwise& kernel = *static_cast<const Elementwise*>(data);
+    const npy_intp* along = strides + 5;
+    const npy_intp element_strides[] = {along[0], along[1], 0, along[2]};
+    if (!runtime::run_parameter(runtime::ParameterShape::per_row, kernel, storage, operands, strides, element_strides,
+                                dimensions[0], dimensions[1], operands[4], strides[4]))
+        raise_memory_error();
 }
 
 template <Storage storage>
@@ -91,6 +121,8 @@ constexpr Loops elementwise_loops = NPFUSE_LOOPS(elementwise_loop);
 constexpr Loops row_loops = NPFUSE_LOOPS(row_loop);
 constexpr Loops bias_loops = NPFUSE_LOOPS(bias_loop);
 constexpr Loops bias_backward_loops = NPFUSE_LOOPS(bias_backward_loop);
+constexpr Loops column_parameter_loops = NPFUSE_LOOPS(column_parameter_loop);
+constexpr Loops row_parameter_loops = NPFUSE_LOOPS(row_parameter_loop);
 constexpr Loops maxout_loops = NPFUSE_LOOPS(maxout_loop);
 constexpr Loops maxout_backward_loops = NPFUSE_LOOPS(maxout_backward_loop);
 #undef NPFUSE_LOOPS
@@ -177,6 +209,18 @@ py::object make_bias_backward_ufunc(const Activation& activation) {
     const int inputs = activation.backward.inputs + 1;
     return make(bias_backward_loops, &activation.backward, {inputs, 2, keep(signature), inputs + 1, NPY_DOUBLE},
                 std::string("bias_") + activation.name + "_backward", "See `npfuse.bias_act_backward`.");
+}
+
+py::object make_column_parameter_ufunc(const Activation& activation) {
+    return make(column_parameter_loops, &activation.backward_with_parameter,
+                {3, 2, "(m,n),(m,n),(n)->(m,n),(n)", 4, NPY_DOUBLE}, std::string(activation.name) + "_backward",
+                backward_docstring(activation));
+}
+
+py::object make_row_parameter_ufunc(const Activation& activation) {
+    return make(row_parameter_loops, &activation.backward_with_parameter,
+                {3, 2, "(n),(n),()->(n),()", 4, NPY_DOUBLE}, std::string(activation.name) + "_backward",
+                backward_docstring(activation));
 }
 
 py::object make_maxout_ufunc() {

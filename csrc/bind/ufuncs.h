@@ -19,6 +19,11 @@ py::object make_bias_ufunc(const Activation& activation);
 // (m,n),(m,n),(n),()... -> (m,n),(n): dy, x, bias and the parameters; dx, and its sum over the rows in float64.
 py::object make_bias_backward_ufunc(const Activation& activation);
 
+// dy, x, parameter; dx, and the parameter's gradient in float64. (m,n),(m,n),(n) -> (m,n),(n) for a parameter per
+// column, (n),(n),() -> (n),() for one per row.
+py::object make_column_parameter_ufunc(const Activation& activation);
+py::object make_row_parameter_ufunc(const Activation& activation);
+
 // (p) -> (),(): the largest of the pieces and its index; (),() -> (p): its gradient, into out=, which says how many
 // pieces there are.
 py::object make_maxout_ufunc();

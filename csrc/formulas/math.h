@@ -3,6 +3,8 @@
 
 #include "math/error_function.h"
 #include "math/exponential.h"
+#include "math/gate.h"
 #include "math/logarithm.h"
 #include "math/logistic.h"
 #include "math/primitives.h"
+#include "math/quotient.h"

@@ -2,6 +2,7 @@
 // signature, a test, a benchmark and a CUDA kernel.
 #pragma once
 
+#include "activations/gated.h"
 #include "activations/gelu.h"
 #include "activations/hard.h"
 #include "activations/rectifiers.h"
@@ -32,6 +33,12 @@ using Activations = List<  //
     HardTanh,              //
     HardShrink,            //
     SoftShrink>;
+
+using GatedActivations = List<  //
+    SigmoidGlu,                 //
+    SwiGlu,                     //
+    GeGlu,                      //
+    ReGlu>;
 
 using RowOperations = List<  //
     Softmax,                 //

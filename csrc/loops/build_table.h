@@ -2,6 +2,7 @@
 #include "bias.h"
 #include "elementwise.h"
 #include "maxout.h"
+#include "parameter.h"
 #include "rows.h"
 
 namespace npfuse::NPFUSE_ISA {
@@ -11,11 +12,13 @@ constinit const KernelTable table = {
     .elementwise = {run_elementwise<float16>, run_elementwise<bfloat16>, run_elementwise<float>,
                     run_elementwise<double>},
     .bias = {run_bias<float16>, run_bias<bfloat16>, run_bias<float>, run_bias<double>},
+    .parameter = {run_parameter<float16>, run_parameter<bfloat16>, run_parameter<float>, run_parameter<double>},
     .rows = {run_rows<float16>, run_rows<bfloat16>, run_rows<float>, run_rows<double>},
     .maxout = {run_maxout<float16>, run_maxout<bfloat16>, run_maxout<float>, run_maxout<double>},
     .maxout_backward = {run_maxout_backward<float16>, run_maxout_backward<bfloat16>, run_maxout_backward<float>,
                         run_maxout_backward<double>},
     .activations = ActivationsOf<Activations>::span,
+    .gated_activations = GatedActivationsOf<GatedActivations>::span,
     .row_operations = RowOperationsOf<RowOperations>::span,
 };
 

@@ -50,6 +50,45 @@ struct Backward {
     }
 };
 
+// dy, gate, x -> dgate, dx.
+template <class Operation>
+struct GatedBackward {
+    static constexpr int inputs = 3;
+    template <class T>
+    NPFUSE_FORMULA static Pair<T> apply(T dy, T gate, T x) {
+        return {Operation::backward_gate(dy, gate, x), Operation::backward_x(dy, gate, x)};
+    }
+};
+
+// dy, x, parameter -> dx, and what each element adds to the gradient of the parameter.
+template <class Operation>
+struct BackwardWithParameter {
+    static constexpr int inputs = 3;
+    template <class T>
+    NPFUSE_FORMULA static Pair<T> apply(T dy, T x, T parameter) {
+        return {Operation::backward(dy, x, parameter), Operation::backward_parameter(dy, x, parameter)};
+    }
+};
+
+// Formulas of two results.
+template <class Formula, class T>
+void contiguous_two(const T* const* inputs, T* const* outputs, ptrdiff_t n) {
+    static_assert(Formula::inputs == 3);
+    const T *a = inputs[0], *b = inputs[1], *c = inputs[2];
+    T *y = outputs[0], *z = outputs[1];
+#pragma omp simd
+    for (ptrdiff_t i = 0; i < n; ++i) {
+        const Pair<T> both = Formula::apply(a[i], b[i], c[i]);
+        y[i] = both.hi;
+        z[i] = both.lo;
+    }
+}
+
+template <class Formula>
+constexpr Elementwise elementwise_kernel_of_two() {
+    return {Formula::inputs, 2, contiguous_two<Formula, float>, contiguous_two<Formula, double>};
+}
+
 template <class Formula, class T>
 void contiguous(const T* const* inputs, T* const* outputs, ptrdiff_t n) {
     T* y = outputs[0];
@@ -129,9 +168,18 @@ void run_elementwise(const Elementwise& kernel, char* const* operands, const ptr
 }
 
 template <class Operation>
+constexpr Elementwise parameter_gradient_kernel() {
+    if constexpr (requires { Operation::template backward_parameter<float>; })
+        return elementwise_kernel_of_two<BackwardWithParameter<Operation>>();
+    else
+        return {};
+}
+
+template <class Operation>
 constexpr Activation activation() {
     return {Operation::name, &Operation::description, parameters_of<Operation>(),
-            required_parameter_count<Operation>(), elementwise_kernel<Forward<Operation>>(), elementwise_kernel<Backward<Operation>>()};
+            required_parameter_count<Operation>(), elementwise_kernel<Forward<Operation>>(), elementwise_kernel<Backward<Operation>>(),
+            parameter_gradient_kernel<Operation>()};
 }
 
 template <class... Operations>
@@ -140,6 +188,29 @@ template <class... Operations>
 struct ActivationsOf<List<Operations...>> {
     static constexpr Activation entries[] = {activation<Operations>()...};
     static constexpr Span<Activation> span = {entries, sizeof...(Operations)};
+};
+
+template <class Operation>
+struct GatedForward {
+    static constexpr int inputs = 2;
+    template <class T>
+    NPFUSE_FORMULA static T apply(T gate, T x) {
+        return Operation::forward(gate, x);
+    }
+};
+
+template <class Operation>
+constexpr GatedActivation gated_activation() {
+    return {Operation::name, &Operation::description, elementwise_kernel<GatedForward<Operation>>(),
+            elementwise_kernel_of_two<GatedBackward<Operation>>()};
+}
+
+template <class... Operations>
+struct GatedActivationsOf;
+template <class... Operations>
+struct GatedActivationsOf<List<Operations...>> {
+    static constexpr GatedActivation entries[] = {gated_activation<Operations>()...};
+    static constexpr Span<GatedActivation> span = {entries, sizeof...(Operations)};
 };
 
 NPFUSE_FORMULAS_END

@@ -42,6 +42,58 @@ std::size_t stored_size(Storage storage) {
     }
 }
 
+// Sums for each column over bands of rows, each band by itself, the bands then added in order. How many rows make a
+// band depends on the row's length alone, so the sum has the same bits for every number of threads.
+template <class SumBand>
+bool sum_by_bands(std::ptrdiff_t rows, std::ptrdiff_t columns, char* sums, std::ptrdiff_t sum_stride,
+                         SumBand sum_band) {
+    const std::ptrdiff_t band = rows_per_thread(columns);
+    const std::ptrdiff_t bands = columns == 0 ? 0 : (rows + band - 1) / band;
+    const std::unique_ptr<double[]> band_sums(new (std::nothrow) double[static_cast<std::size_t>(bands * columns)]());
+    if (!band_sums) return false;
+    parallel_for(bands, 1, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
+        FloatingPointGuard guard;
+        for (std::ptrdiff_t i = begin; i < end; ++i)
+            sum_band(i * band, std::min(band, rows - i * band), band_sums.get() + i * columns);
+    });
+    FloatingPointGuard guard;
+    for (std::ptrdiff_t j = 0; j < columns; ++j) {
+        double sum = 0.0;
+        for (std::ptrdiff_t i = 0; i < bands; ++i) sum += band_sums[static_cast<std::size_t>(i * columns + j)];
+        *reinterpret_cast<double*>(sums + j * sum_stride) = sum;
+    }
+    return true;
+}
+
+bool run_parameter_per_row(const Elementwise& kernel, Storage storage, char* const* operands,
+                                  const std::ptrdiff_t* row_strides, const std::ptrdiff_t* element_strides,
+                                  std::ptrdiff_t rows, std::ptrdiff_t columns, char* sums,
+                                  std::ptrdiff_t sum_stride) {
+    const ParameterLoop loop = active_table().parameter[static_cast<int>(storage)];
+    // Long rows are summed in segments of fixed length, which are then added in order.
+    const std::ptrdiff_t segments = (columns + elements_per_thread - 1) / elements_per_thread;
+    const std::unique_ptr<double[]> partial(new (std::nothrow) double[static_cast<std::size_t>(rows * segments)]());
+    if (!partial) return false;
+    const std::ptrdiff_t grain = std::max<std::ptrdiff_t>(1, elements_per_thread / std::max<std::ptrdiff_t>(columns, 1));
+    parallel_for(rows * segments, grain, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
+        FloatingPointGuard guard;
+        for (std::ptrdiff_t i = begin; i < end; ++i) {
+            const std::ptrdiff_t first = i % segments * elements_per_thread;
+            const Shifted in_row(operands, row_strides, 4, i / segments);
+            const Shifted shifted(in_row.operands, element_strides, 4, first);
+            partial[static_cast<std::size_t>(i)] = loop(kernel, shifted.operands, row_strides, element_strides, 1,
+                                                        std::min(elements_per_thread, columns - first), nullptr);
+        }
+    });
+    FloatingPointGuard guard;
+    for (std::ptrdiff_t i = 0; i < rows; ++i) {
+        double sum = 0.0;
+        for (std::ptrdiff_t j = 0; j < segments; ++j) sum += partial[static_cast<std::size_t>(i * segments + j)];
+        *reinterpret_cast<double*>(sums + i * sum_stride) = sum;
+    }
+    return true;
+}
+
 }  // namespace
 
 void run_elementwise(const Elementwise& kernel, Storage storage, char* const* operands, const std::ptrdiff_t* strides,
@@ -107,27 +159,25 @@ bool run_bias_backward(const Elementwise& kernel, Storage storage, char* const* 
                        const std::ptrdiff_t* row_strides, const std::ptrdiff_t* element_strides, std::ptrdiff_t rows,
                        std::ptrdiff_t columns, char* sums, std::ptrdiff_t sum_stride) {
     const BiasLoop loop = active_table().bias[static_cast<int>(storage)];
-    // Each band of rows is summed by itself and the bands are added in order; how many rows make a band depends on the
-    // row's length alone, so the sum has the same bits for every number of threads.
-    const std::ptrdiff_t band = rows_per_thread(columns);
-    const std::ptrdiff_t bands = columns == 0 ? 0 : (rows + band - 1) / band;
-    const std::unique_ptr<double[]> band_sums(new (std::nothrow) double[static_cast<std::size_t>(bands * columns)]());
-    if (!band_sums) return false;
-    parallel_for(bands, 1, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
-        FloatingPointGuard guard;
-        for (std::ptrdiff_t i = begin; i < end; ++i) {
-            const Shifted shifted(operands, row_strides, kernel.inputs + 2, i * band);
-            loop(kernel, shifted.operands, row_strides, element_strides, std::min(band, rows - i * band), columns,
-                 band_sums.get() + i * columns);
-        }
-    });
-    FloatingPointGuard guard;
-    for (std::ptrdiff_t j = 0; j < columns; ++j) {
-        double sum = 0.0;
-        for (std::ptrdiff_t i = 0; i < bands; ++i) sum += band_sums[static_cast<std::size_t>(i * columns + j)];
-        *reinterpret_cast<double*>(sums + j * sum_stride) = sum;
-    }
-    return true;
+    return sum_by_bands(rows, columns, sums, sum_stride,
+                        [&](std::ptrdiff_t first, std::ptrdiff_t count, double* column_sums) {
+                            const Shifted shifted(operands, row_strides, kernel.inputs + 2, first);
+                            loop(kernel, shifted.operands, row_strides, element_strides, count, columns, column_sums);
+                        });
+}
+
+bool run_parameter(ParameterShape shape, const Elementwise& kernel, Storage storage, char* const* operands,
+                   const std::ptrdiff_t* row_strides, const std::ptrdiff_t* element_strides, std::ptrdiff_t rows,
+                   std::ptrdiff_t columns, char* sums, std::ptrdiff_t sum_stride) {
+    if (shape == ParameterShape::per_row)
+        return run_parameter_per_row(kernel, storage, operands, row_strides, element_strides, rows, columns, sums,
+                                     sum_stride);
+    const ParameterLoop loop = active_table().parameter[static_cast<int>(storage)];
+    return sum_by_bands(rows, columns, sums, sum_stride,
+                        [&](std::ptrdiff_t first, std::ptrdiff_t count, double* column_sums) {
+                            const Shifted shifted(operands, row_strides, 4, first);
+                            loop(kernel, shifted.operands, row_strides, element_strides, count, columns, column_sums);
+                        });
 }
 
 }  // namespace npfuse::runtime

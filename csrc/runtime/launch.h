@@ -29,4 +29,11 @@ void run_bias(const Elementwise& kernel, Storage storage, char* const* operands,
                                      std::ptrdiff_t rows, std::ptrdiff_t columns, char* sums,
                                      std::ptrdiff_t sum_stride);
 
+// The gradient of a parameter that every row, or every column, has its own of: doubles at sums, sum_stride bytes apart.
+enum class ParameterShape { per_row, per_column };
+[[nodiscard]] bool run_parameter(ParameterShape shape, const Elementwise& kernel, Storage storage,
+                                 char* const* operands, const std::ptrdiff_t* row_strides,
+                                 const std::ptrdiff_t* element_strides, std::ptrdiff_t rows, std::ptrdiff_t columns,
+                                 char* sums, std::ptrdiff_t sum_stride);
+
 }  // namespace npfuse::runtime

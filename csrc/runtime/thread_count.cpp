@@ -13,7 +13,7 @@ namespace npfuse::runtime {
 
 namespace {
 
-constexpr bool is_valid(int n) { return 1 <= n && n <= max_threads; }
+constexpr bool is_valid(std::ptrdiff_t n) { return 1 <= n && n <= max_threads; }
 
 [[noreturn]] void reject(const std::string& what, const std::string& value) {
     throw std::invalid_argument(what + " must be an integer from 1 to " + std::to_string(max_threads) + ", got " +
@@ -22,9 +22,9 @@ constexpr bool is_valid(int n) { return 1 <= n && n <= max_threads; }
 
 }  // namespace
 
-void set_num_threads(int n) {
-    if (!is_valid(n)) reject("the number of threads", std::to_string(n));
-    detail::thread_count.store(n, std::memory_order_relaxed);
+void set_num_threads(std::ptrdiff_t n) {
+    if (!is_valid(n)) reject("threads", std::to_string(n));
+    detail::thread_count.store(static_cast<int>(n), std::memory_order_relaxed);
 }
 
 int default_num_threads() {

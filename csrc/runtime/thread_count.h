@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 
 namespace npfuse::runtime {
 
@@ -15,7 +16,7 @@ inline std::atomic<int> thread_count{1};
 inline int num_threads() { return detail::thread_count.load(std::memory_order_relaxed); }
 
 // Throws std::invalid_argument unless 1 <= n <= max_threads.
-void set_num_threads(int n);
+void set_num_threads(std::ptrdiff_t n);
 
 // NPFUSE_NUM_THREADS where it is set, otherwise the CPUs this process may use. Throws std::invalid_argument where
 // NPFUSE_NUM_THREADS is not an integer from 1 to max_threads.

@@ -100,7 +100,11 @@ private:
 // is withdrawn, so the caller only ever waits for threads that are at work.
 class alignas(cache_line) Worker {
 public:
-    Worker(Region& region, int index) : region_(region), index_(index), thread_([this] { run(); }) {}
+    Worker(Region& region, int index) : region_(region), index_(index), thread_([this] { run(); }) {
+#if defined(__linux__)
+        pthread_setname_np(thread_.native_handle(), "npfuse");
+#endif
+    }
 
     ~Worker() {
         send(stop);
@@ -132,9 +136,6 @@ private:
 
     void run() {
         const FloatingPointGuard guard;
-#if defined(__linux__)
-        pthread_setname_np(pthread_self(), "npfuse");
-#endif
         while (answer_call()) {
             region_.take_part(index_);
             if (state_.exchange(idle) == awaited) state_.notify_one();

@@ -6,10 +6,12 @@ and every instruction set with fused multiply-add.
 """
 
 from npfuse._bias import bias_act, bias_act_backward
+from npfuse._glu import glu, glu_backward
 from npfuse._maxout import maxout, maxout_backward
 from npfuse._native import *  # noqa: F403  (every ufunc of the registry)
 from npfuse._native import __all__ as _ufuncs
 from npfuse._native import __version__
+from npfuse._prelu import prelu_backward
 from npfuse._runtime import get_num_threads, set_num_threads, show_config
 
 __all__ = [  # noqa: PLE0604
@@ -17,8 +19,11 @@ __all__ = [  # noqa: PLE0604
     "bias_act",
     "bias_act_backward",
     "get_num_threads",
+    "glu",
+    "glu_backward",
     "maxout",
     "maxout_backward",
+    "prelu_backward",
     "set_num_threads",
     "show_config",
     *_ufuncs,

@@ -20,24 +20,19 @@ struct Gelu {
 
     template <class T>
     NPFUSE_FORMULA static T forward(T x) {
-        T a = at_most(absolute(x), Constants<T>::normal_tail_end);
+        T a = bounded_absolute(x, Constants<T>::normal_tail_end);
         NormalTail<T> n = normal_tail<T>({a, T(0)}, two_product(T(-0.5) * a, a));
-        T scale = n.scale * Lift<T>::down;
-        T product = a * n.tail.hi;
-        T product_lo = fma(a, n.tail.lo, fma(a, n.tail.hi, -product));
-        // relu(x) - a * P(X < -a)
-        Pair<T> y = fast_two_sum(x < T(0) ? T(-0.0) : x, -(product * scale));
-        return y.hi + (y.lo - product_lo * scale);
+        return relu_minus(x, -a, {n.tail.hi, n.tail.lo, n.scale});
     }
 
     template <class T>
     NPFUSE_FORMULA static T backward(T dy, T x) {
-        T a = at_most(absolute(x), Constants<T>::normal_tail_end);
+        T a = bounded_absolute(x, Constants<T>::normal_tail_end);
         NormalTail<T> n = normal_tail<T>({a, T(0)}, two_product(T(-0.5) * a, a));
         T slope = -a * Constants<T>::inverse_sqrt_2pi;
         T below = fma(slope, n.density.hi, n.tail.hi) + fma(slope, n.density.lo, n.tail.lo);
-        T lowered = lower(below, n.scale);
-        return dy * (x < T(0) ? lowered : T(1) - lowered);
+        T scaled = below * n.scale * Lift<T>::down;
+        return dy * unless_nan(x, x < T(0) ? scaled : T(1) - scaled);
     }
 };
 

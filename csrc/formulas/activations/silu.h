@@ -21,26 +21,29 @@ struct Silu {
 
     template <class T>
     NPFUSE_FORMULA static T forward(T x) {
-        Logistic<T> l = logistic(x);
+        using L = Lift<T>;
+        Scaled<T> t = exp_minus_absolute(x);
         bool negative = x < T(0);
-        Pair<T> sigmoid = divide({negative ? l.t.hi : T(1), negative ? l.t.lo : T(0)}, l.one_plus_t);
-        T bounded = at_least(x, Lift<T>::lowest);
-        T y = fma(bounded, sigmoid.hi, bounded * sigmoid.lo);
-        return negative ? lower(y, l.t.scale) : y;
+        Pair<T> numerator = {negative ? t.hi : T(1), negative ? t.lo : T(0)};
+        T factor = negative ? -bounded_absolute(x, -L::lowest) : x;
+        // A negative result stays lifted to the end, a positive one is never lifted, lest it overflow.
+        T scale = negative ? t.scale : T(1);
+        T drop = negative ? L::down : T(1);
+        Quotient<T> sigmoid = quotient_by_one_plus(numerator, lowered(t), T(1));
+        return unless_nan(x, fma(factor, sigmoid.hi, factor * sigmoid.rest * sigmoid.inverse) * scale * drop);
     }
 
     template <class T>
     NPFUSE_FORMULA static T backward(T dy, T x) {
-        Logistic<T> l = logistic(x);
-        bool negative = x < T(0);
-        Pair<T> upper = divide({T(1), T(0)}, l.one_plus_t);
-        T bounded = at_most(at_least(x, Lift<T>::lowest), -Lift<T>::lowest);
-        T t = (l.t.hi + l.t.lo) * l.t.scale * Lift<T>::down;
-        T factor = bounded * (negative ? T(1) : t);
-        T bracket = fma(factor, upper.hi, T(1)) + factor * upper.lo;
-        T product = (upper.hi + upper.lo) * bracket;
-        T dx = negative ? lower(product * (l.t.hi + l.t.lo), l.t.scale) : product;
-        return dy * dx;
+        using L = Lift<T>;
+        // At -|x| it is t * upper * (1 - |x| * upper), and the derivatives at x and -x add up to 1.
+        Scaled<T> t = exp_minus_absolute(x);
+        Pair<T> upper = unevaluated(quotient_by_one_plus<T>({T(1), T(0)}, lowered(t), T(1)));
+        T magnitude = -bounded_absolute(x, -L::lowest);
+        T bracket = fma(magnitude, upper.hi, T(1)) + magnitude * upper.lo;
+        T lower = (t.hi + t.lo) * (upper.hi + upper.lo);
+        T below = lower * bracket * t.scale * L::down;
+        return dy * unless_nan(x, x < T(0) ? below : T(1) - below);
     }
 };
 

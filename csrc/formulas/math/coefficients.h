@@ -13,7 +13,7 @@ struct Constants<float> {
     static constexpr float log2_e = 0x1.715476p0f;
     static constexpr float ln2_hi = 0x1.62e43p-1f;
     static constexpr float ln2_lo = -0x1.05c61p-29f;
-    static constexpr float normal_tail_centre = 0x1.2p2f;
+    static constexpr float normal_tail_centre = 0x1.ap1f;
     static constexpr float normal_tail_end = 0x1.d66666p3f;
     static constexpr float inverse_sqrt_2pi = 0x1.988454p-2f;
     static constexpr float sqrt_2 = 0x1.6a09e6p0f;
@@ -38,19 +38,20 @@ NPFUSE_FORMULA float log_tail(float z) {
                       0x1.31e32ep-9f);
 }
 
-// P(X < -a) = exp(-a^2/2) * (1 + normal_tail(u)) / (2 * (a + 1.25)), u = (a - 4.5) / (a + 4.5), 0 <= a <= 14.7; relative error 2^-26.1
-NPFUSE_FORMULA float normal_tail(float u) {
+// P(X < -a) = exp(-a^2/2) * (1 + normal_tail_shape(u)) / (2 * (a + 1)), u = (a - 3.25) / (a + 3.25), 0 <= a <= 14.7; relative error 2^-28.9
+NPFUSE_FORMULA float normal_tail_shape(float u) {
     return polynomial(u,  //
-                      -0x1.95af16p-6f,
-                      -0x1.114a58p-2f,
-                      0x1.ba9af2p-4f,
-                      -0x1.0b0d34p-10f,
-                      -0x1.4bb042p-5f,
-                      0x1.304fa2p-5f,
-                      -0x1.39a6f2p-6f,
-                      0x1.5bbf06p-8f,
-                      0x1.23000ap-12f,
-                      -0x1.3ef00cp-11f);
+                      -0x1.241b24p-5f,
+                      -0x1.8f410cp-3f,
+                      -0x1.de14ep-7f,
+                      0x1.58cd76p-4f,
+                      -0x1.bf2beep-5f,
+                      0x1.7d398cp-7f,
+                      0x1.14794p-8f,
+                      -0x1.23d8eep-9f,
+                      -0x1.1e4e6p-11f,
+                      0x1.4a0508p-12f,
+                      0x1.e3e9bap-14f);
 }
 
 // erf(x) = x + x * erf_near_zero(z), z = x^2 <= 0.25; relative error 2^-28.4
@@ -102,32 +103,32 @@ NPFUSE_FORMULA double log_tail(double z) {
                       0x1.2f06307ec838ap-18);
 }
 
-// P(X < -a) = exp(-a^2/2) * (1 + normal_tail(u)) / (2 * (a + 1.25)), u = (a - 6) / (a + 6), 0 <= a <= 38.7; relative error 2^-55.5
-NPFUSE_FORMULA double normal_tail(double u) {
+// P(X < -a) = exp(-a^2/2) * (1 + normal_tail_shape(u)) / (2 * (a + 1)), u = (a - 6) / (a + 6), 0 <= a <= 38.7; relative error 2^-56.2
+NPFUSE_FORMULA double normal_tail_shape(double u) {
     return polynomial(u,  //
-                      -0x1.f1410160e83b2p-5,
-                      -0x1.da6ad6bba10bap-3,
-                      0x1.0f7065351245cp-3,
-                      -0x1.97240570c0218p-5,
-                      -0x1.fb7095fa0c9f1p-9,
-                      0x1.c524a6d1ce94fp-6,
-                      -0x1.ec29325f7fa21p-6,
-                      0x1.699a6e07b3598p-6,
-                      -0x1.96ac494a1c3f5p-7,
-                      0x1.5f92ccfe4cc44p-8,
-                      -0x1.aff62ca25c6ap-10,
-                      0x1.0113598779be9p-12,
-                      0x1.1208cab971d4ep-14,
-                      -0x1.a320c2bff0302p-15,
-                      0x1.30216bd4737ddp-17,
-                      0x1.aec840fd10fd6p-19,
-                      -0x1.04cb8628929c4p-19,
-                      0x1.fbce7a6901e3fp-26,
-                      0x1.0fa7cbbb83826p-22,
-                      -0x1.65d9940dfc3b6p-25,
-                      -0x1.ff3d251ebd786p-26,
-                      0x1.8cb7a6c5b6821p-28,
-                      0x1.968eab3bc9b92p-29);
+                      -0x1.7d4b85144ccd2p-4,
+                      -0x1.5c438de6f0fe6p-3,
+                      0x1.46229bd01702bp-4,
+                      -0x1.1e9d4130ed17cp-7,
+                      -0x1.08766e432e4a8p-5,
+                      0x1.7227accaee061p-5,
+                      -0x1.43da9f7380d35p-5,
+                      0x1.b212c028385f7p-6,
+                      -0x1.ceac1d8d8244bp-7,
+                      0x1.80c840e5d0a6ep-8,
+                      -0x1.c79a7c2070728p-10,
+                      0x1.f52d0b86ef663p-13,
+                      0x1.3d0ba16e83b06p-14,
+                      -0x1.ba23395aed203p-15,
+                      0x1.28225e8ecc5eep-17,
+                      0x1.dee7367b366dbp-19,
+                      -0x1.0c73e54dc4402p-19,
+                      -0x1.f3871c32872fbp-30,
+                      0x1.1cf072dc00c1bp-22,
+                      -0x1.4fc0c2c79f7c5p-25,
+                      -0x1.0cee28bdbecf9p-25,
+                      0x1.7915bb670d5efp-28,
+                      0x1.9d47d619cdd15p-29);
 }
 
 // erf(x) = x + x * erf_near_zero(z), z = x^2 <= 0.25; relative error 2^-55.7

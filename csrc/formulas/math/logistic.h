@@ -3,63 +3,54 @@
 
 #include "exponential.h"
 #include "primitives.h"
+#include "quotient.h"
 
 NPFUSE_FORMULAS_BEGIN
 
-// The logistic function of -|x| and |x|, from t = exp(-|x|): t / (1 + t) and 1 / (1 + t).
+// exp(-|x|) * 2^lift; for NaN, something finite.
 template <class T>
-struct Logistic {
-    Scaled<T> t;           // times Lift::up
-    Pair<T> one_plus_t;
-};
-
-template <class T>
-NPFUSE_FORMULA Logistic<T> logistic(T x) {
+NPFUSE_FORMULA Scaled<T> exp_minus_absolute(T x) {
     using L = Lift<T>;
-    Scaled<T> t = exp_scaled(at_least(-absolute(x), L::lowest), L::bits);
-    T scale = t.scale * L::down;
-    T hi = fma(scale, t.hi, T(1));
-    return {t, {hi, fma(scale, t.lo, fma(scale, t.hi, T(1) - hi))}};
+    return exp_scaled(-bounded_absolute(x, -L::lowest), L::bits);
 }
 
-// Down from the lifted scale: rounds once, when the result is subnormal.
 template <class T>
-NPFUSE_FORMULA T lower(T x, T scale) {
-    return x * scale * Lift<T>::down;
+NPFUSE_FORMULA Scaled<T> lowered(Scaled<T> x) {
+    return {x.hi, x.lo, x.scale * Lift<T>::down};
 }
 
-// <= 1 ULP, all x.
+// The logistic function of -|x| is t / (1 + t), of |x| 1 / (1 + t), where t = exp(-|x|).
+// <= 0.8 ULP, all x; subnormal results within one step.
 template <class T>
 NPFUSE_FORMULA T sigmoid(T x) {
-    Logistic<T> l = logistic(x);
+    using L = Lift<T>;
+    Scaled<T> t = exp_minus_absolute(x);
     bool negative = x < T(0);
-    Pair<T> y = divide({negative ? l.t.hi : T(1), negative ? l.t.lo : T(0)}, l.one_plus_t);
-    T magnitude = y.hi + y.lo;
-    return negative ? lower(magnitude, l.t.scale) : magnitude;
+    Pair<T> numerator = {negative ? t.hi : T(1), negative ? t.lo : T(0)};
+    T scale = negative ? t.scale : L::up;
+    return unless_nan(x, rounded(quotient_by_one_plus(numerator, t, L::up)) * scale);
 }
 
-// sigmoid(x) * sigmoid(-x) * factor, rounded once where it is subnormal. <= 2 ULP, all x.
+// sigmoid(x) * sigmoid(-x) * factor, for a power of two. <= 1 ULP, all x; subnormal results within one step.
 template <class T>
 NPFUSE_FORMULA T logistic_density(T x, T factor) {
-    Logistic<T> l = logistic(x);
-    T inverse = T(1) / l.one_plus_t.hi;
-    T error = fma(-inverse, l.one_plus_t.lo, fma(-inverse, l.one_plus_t.hi, T(1)));
-    T hi = l.t.hi * inverse * inverse;
-    T lo = hi * (T(2) * error) + l.t.lo * inverse * inverse;
-    return lower((hi + lo) * factor, l.t.scale);
+    Scaled<T> t = exp_minus_absolute(x);
+    Pair<T> upper = unevaluated(quotient_by_one_plus<T>({T(1), T(0)}, lowered(t), T(1)));
+    Pair<T> exponential = fast_two_sum(t.hi, t.lo);
+    Pair<T> lower = two_product(exponential.hi, upper.hi);
+    T rest = fma(upper.hi, fma(exponential.lo, upper.hi, lower.lo), T(2) * lower.hi * upper.lo);
+    return unless_nan(x, fma(lower.hi, upper.hi, rest) * (t.scale * factor) * Lift<T>::down);
 }
 
 // <= 1 ULP, all x.
 template <class T>
 NPFUSE_FORMULA T tanh(T x) {
     constexpr T saturated = T(sizeof(T) == 4 ? 10 : 20);
-    Scaled<T> e = exp_scaled(T(-2) * at_most(absolute(x), saturated), T(0));
-    T top = fma(-e.scale, e.hi, T(1));
-    T bottom = fma(e.scale, e.hi, T(1));
-    Pair<T> numerator = {top, fma(-e.scale, e.lo, fma(-e.scale, e.hi, T(1) - top))};
-    Pair<T> denominator = {bottom, fma(e.scale, e.lo, fma(e.scale, e.hi, T(1) - bottom))};
-    Pair<T> y = divide(numerator, denominator);
-    return with_sign(y.hi + y.lo, x);
+    // (1 - t) / (1 + t), where t = exp(-2|x|)
+    Scaled<T> t = exp_scaled(T(-2) * bounded_absolute(x, saturated), T(0));
+    T top = fma(-t.scale, t.hi, T(1));
+    T top_lo = fma(-t.scale, t.lo, fma(-t.scale, t.hi, T(1) - top));
+    return unless_nan(x, with_sign(rounded(quotient_by_one_plus<T>({top, top_lo}, t, T(1))), x));
 }
 
 NPFUSE_FORMULAS_END

@@ -21,6 +21,7 @@ struct Format;
 template <>
 struct Format<float> {
     using Bits = unsigned int;
+    using SignedBits = int;
     static constexpr int fraction_bits = 23;
     static constexpr int exponent_bias = 127;
     static constexpr float round = 0x1.8p23f;  // adding it rounds to an integer
@@ -30,6 +31,7 @@ struct Format<float> {
 template <>
 struct Format<double> {
     using Bits = unsigned long long;
+    using SignedBits = long long;
     static constexpr int fraction_bits = 52;
     static constexpr int exponent_bias = 1023;
     static constexpr double round = 0x1.8p52;
@@ -48,15 +50,18 @@ NPFUSE_FORMULA T from_bits(typename Format<T>::Bits bits) {
 
 template <class T>
 NPFUSE_FORMULA T absolute(T x) {
-    constexpr typename Format<T>::Bits sign = typename Format<T>::Bits(1) << (sizeof(T) * 8 - 1);
-    return from_bits<T>(to_bits(x) & ~sign);
+    return from_bits<T>(to_bits(x) & ~to_bits(T(-0.0)));
 }
 
-// |magnitude| with the sign of `sign`, for magnitude >= 0.
+template <class T>
+NPFUSE_FORMULA T minus_absolute(T x) {
+    return from_bits<T>(to_bits(x) | to_bits(T(-0.0)));
+}
+
+// `magnitude` >= 0 with the sign of `sign`.
 template <class T>
 NPFUSE_FORMULA T with_sign(T magnitude, T sign) {
-    constexpr typename Format<T>::Bits mask = typename Format<T>::Bits(1) << (sizeof(T) * 8 - 1);
-    return from_bits<T>(to_bits(magnitude) | (to_bits(sign) & mask));
+    return from_bits<T>(to_bits(magnitude) | (to_bits(sign) & to_bits(T(-0.0))));
 }
 
 template <class T>
@@ -67,6 +72,19 @@ NPFUSE_FORMULA T at_least(T x, T bound) {
 template <class T>
 NPFUSE_FORMULA T at_most(T x, T bound) {
     return x > bound ? bound : x;
+}
+
+// min(|x|, bound), and NaN becomes bound too: compared as integers, which takes one quick instruction.
+template <class T>
+NPFUSE_FORMULA T bounded_absolute(T x, T bound) {
+    typename Format<T>::SignedBits magnitude = to_bits(absolute(x)), limit = to_bits(bound);
+    return from_bits<T>(magnitude < limit ? magnitude : limit);
+}
+
+// The result for NaN is that NaN itself, whatever the formula made of it: the same bits on every machine.
+template <class T>
+NPFUSE_FORMULA T unless_nan(T x, T result) {
+    return x == x ? result : x;
 }
 
 #if defined(__FMA__) || defined(__aarch64__) || defined(__CUDACC__)
@@ -122,15 +140,44 @@ NPFUSE_FORMULA Pair<T> two_product(T a, T b) {
     return {product, fma(a, b, -product)};
 }
 
+// Polynomials are summed two and four coefficients at a time: a shorter chain of operations that wait for each other.
+
 template <class T>
-NPFUSE_FORMULA T polynomial(T, T c) {
-    return c;
+NPFUSE_FORMULA T by_pairs(T, T, T c0) {
+    return c0;
 }
 
-// c0 + x * (c1 + x * (c2 + ...))
-template <class T, class... Ts>
-NPFUSE_FORMULA T polynomial(T x, T c0, T c1, Ts... more) {
-    return fma(x, polynomial(x, c1, more...), c0);
+template <class T>
+NPFUSE_FORMULA T by_pairs(T x, T, T c0, T c1) {
+    return fma(x, c1, c0);
+}
+
+template <class T, class... More>
+NPFUSE_FORMULA T by_pairs(T x, T x2, T c0, T c1, T c2, More... more) {
+    return fma(x2, by_pairs(x, x2, c2, more...), fma(x, c1, c0));
+}
+
+template <class T, class... More>
+NPFUSE_FORMULA T by_fours(T x, T x2, T x4, T c0, T c1, T c2, T c3, More... more) {
+    T low = by_pairs(x, x2, c0, c1, c2, c3);
+    if constexpr (sizeof...(more) > 4) {
+        return fma(x4, by_fours(x, x2, x4, more...), low);
+    } else if constexpr (sizeof...(more) > 0) {
+        return fma(x4, by_pairs(x, x2, more...), low);
+    } else {
+        return low;
+    }
+}
+
+// c[0] + c[1] * x + c[2] * x^2 + ...
+template <class T, class... More>
+NPFUSE_FORMULA T polynomial(T x, More... c) {
+    T x2 = x * x;
+    if constexpr (sizeof...(c) > 6) {
+        return by_fours(x, x2, x2 * x2, c...);
+    } else {
+        return by_pairs(x, x2, c...);
+    }
 }
 
 NPFUSE_FORMULAS_END

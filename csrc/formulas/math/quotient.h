@@ -1,0 +1,43 @@
+// Quotients with their rounding errors.
+#pragma once
+
+#include "exponential.h"
+#include "primitives.h"
+
+NPFUSE_FORMULAS_BEGIN
+
+// A quotient not yet rounded: hi + rest * inverse.
+template <class T>
+struct Quotient {
+    T hi, rest, inverse;
+};
+
+template <class T>
+NPFUSE_FORMULA T rounded(Quotient<T> q) {
+    return fma(q.rest, q.inverse, q.hi);
+}
+
+template <class T>
+NPFUSE_FORMULA Pair<T> unevaluated(Quotient<T> q) {
+    return {q.hi, q.rest * q.inverse};
+}
+
+// (a.hi + a.lo) / (b.hi + b.lo), for b.hi and its inverse in the range of normal numbers.
+template <class T>
+NPFUSE_FORMULA Quotient<T> quotient(Pair<T> a, Pair<T> b) {
+    T inverse = T(1) / b.hi;
+    T hi = a.hi * inverse;
+    return {hi, fma(-hi, b.hi, a.hi) + fma(-hi, b.lo, a.lo), inverse};
+}
+
+// (a.hi + a.lo) / (unit + t), where unit is a power of two and 0 <= t <= unit. Nothing is lost in a.hi - hi * unit,
+// so that the divisor's own rounding error need not be known.
+template <class T>
+NPFUSE_FORMULA Quotient<T> quotient_by_one_plus(Pair<T> a, Scaled<T> t, T unit) {
+    T inverse = T(1) / fma(t.scale, t.hi + t.lo, unit);
+    T hi = a.hi * inverse;
+    T part = hi * t.scale;
+    return {hi, fma(-part, t.lo, fma(-part, t.hi, fma(-hi, unit, a.hi))) + a.lo, inverse};
+}
+
+NPFUSE_FORMULAS_END

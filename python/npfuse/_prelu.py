@@ -1,0 +1,99 @@
+"""The backward pass of prelu, whose slope is learnt."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from npfuse import _native
+
+__all__ = ["prelu_backward"]
+
+
+def prelu_backward(dy: ArrayLike, x: ArrayLike, slope: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the gradients with respect to the input and the slope of `prelu`, in one pass.
+
+    Parameters
+    ----------
+    dy : array_like
+        Gradient with respect to the output.
+    x : array_like
+        The input of `prelu`, of the shape of `dy`.
+    slope : array_like
+        The slope that `prelu` was given: a number, one per channel, or any shape that broadcasts to that of `x`.
+
+    Returns
+    -------
+    dx : ndarray
+        ``dy`` where x > 0, else ``slope * dy``.
+    dslope : ndarray
+        ``dy * x`` where x <= 0, summed to the shape of `slope`. The sum is carried in float64, in an order that no
+        number of threads changes.
+
+    Raises
+    ------
+    TypeError
+        If an operand is complex or an object.
+    ValueError
+        If `dy` has another shape than `x`, or `slope` does not broadcast to it.
+
+    See Also
+    --------
+    prelu : the function itself.
+
+    References
+    ----------
+    He et al. (2015), Delving deep into rectifiers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import npfuse as nf
+    >>> dx, dslope = nf.prelu_backward(np.ones(3), np.array([-2.0, -1.0, 4.0]), 0.25)
+    >>> dx
+    array([0.25, 0.25, 1.  ])
+    >>> dslope
+    array(-3.)
+    """
+    gradient, inputs, slopes = np.asanyarray(dy), np.asanyarray(x), np.asanyarray(slope)
+    if gradient.shape != inputs.shape:
+        raise ValueError(f"dy: expected the shape of x, {inputs.shape}, got {gradient.shape}")
+    try:
+        fits = np.broadcast_shapes(slopes.shape, inputs.shape) == inputs.shape
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(f"slope: shape {slopes.shape} does not broadcast to that of x, {inputs.shape}")
+
+    # Axes of length 1 are neither summed nor kept, and left out.
+    padded = (1,) * (inputs.ndim - slopes.ndim) + slopes.shape
+    shape = tuple(length for length in inputs.shape if length != 1)
+    varies = tuple(own == length for own, length in zip(padded, inputs.shape, strict=True) if length != 1)
+    lengths = tuple(length if own else 1 for own, length in zip(varies, shape, strict=True))
+
+    per_column, per_row = _native.parameter_backward_ufuncs["prelu"]
+    by_column = bool(varies) and varies[-1]
+    columns_from = _start_of_last_run(varies)
+    rows_from = _start_of_last_run(varies[:columns_from]) if by_column else columns_from
+    outer, columns = shape[:rows_from], (math.prod(shape[columns_from:]),)
+    rows = (math.prod(shape[rows_from:columns_from]),) if by_column else ()
+    dx, sums = (per_column if by_column else per_row)(
+        gradient.reshape(outer + rows + columns),
+        inputs.reshape(outer + rows + columns),
+        # A number stays what it is, lest a Python float promote float32.
+        slopes.reshape(lengths[:rows_from] + (columns if by_column else ())) if slopes.ndim else slope,
+    )
+    summed = tuple(axis for axis in range(rows_from) if not varies[axis])
+    dx = np.asarray(dx).reshape(inputs.shape)
+    return dx, np.asarray(sums).sum(axis=summed).astype(dx.dtype).reshape(slopes.shape)
+
+
+def _start_of_last_run(flags: tuple[bool, ...]) -> int:
+    """Return where the last stretch of equal flags begins."""
+    start = len(flags)
+    while start > 0 and flags[start - 1] == flags[-1]:
+        start -= 1
+    return start
