@@ -15,4 +15,5 @@ PYBIND11_MODULE(_native, module, py::mod_gil_not_used()) {
     module.doc() = "The compiled half of npfuse.";
     npfuse::bind::register_runtime(module);
     npfuse::bind::register_activations(module);
+    npfuse::bind::register_losses(module);
 }

@@ -4,6 +4,7 @@
 
 #include "activations/relu.h"
 #include "activations/sigmoid.h"
+#include "losses/regression.h"
 
 NPFUSE_FORMULAS_BEGIN
 
@@ -13,5 +14,8 @@ struct List {};
 using Activations = List<  //
     Relu,                  //
     Sigmoid>;
+
+using Losses = List<  //
+    MseLoss>;
 
 NPFUSE_FORMULAS_END

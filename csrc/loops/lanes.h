@@ -21,6 +21,9 @@ public:
         for (ptrdiff_t lane = 0; i + lane < n; ++lane) lanes_[lane] += double(terms[i + lane]);
     }
 
+    // For a loop that adds to the lanes itself.
+    NPFUSE_FORMULA double* lanes() { return lanes_; }
+
     NPFUSE_FORMULA double total() const {
         double sums[lane_count];
         for (ptrdiff_t lane = 0; lane < lane_count; ++lane) sums[lane] = lanes_[lane];

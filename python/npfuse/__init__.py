@@ -2,3 +2,4 @@
 
 from npfuse._native import *  # noqa: F403
 from npfuse._native import __version__ as __version__
+from npfuse.losses import *  # noqa: F403

@@ -1,0 +1,11 @@
+// A loss on its way to memory: blocks dealt out to threads, their sums added in order.
+#pragma once
+
+#include "table.h"
+
+namespace npfuse::runtime {
+
+// The sum of the values over n elements; writes what outputs the call has. Throws std::bad_alloc, before it writes.
+double run_loss(const Loss& loss, const LossCall& call, std::ptrdiff_t n);
+
+}  // namespace npfuse::runtime
