@@ -68,4 +68,40 @@ inline constexpr std::ptrdiff_t loss_block_length = 32768;
 // Elements [begin, end) of a call, at most loss_block_length of them; the sum of their values.
 using LossLoop = double (*)(const Loss& loss, const LossCall& call, std::ptrdiff_t begin, std::ptrdiff_t end);
 
+// The rows of an array: where each starts, rows in C order, and the way from one of its elements to the next.
+struct RowView {
+    View starts;
+    std::ptrdiff_t stride;
+};
+
+// A call of a loss that sees a row of class scores at a time. Targets are labels, or probabilities where labels is
+// null.
+struct RowLossCall {
+    RowView pred;
+    std::ptrdiff_t classes;
+    const std::int64_t* labels;  // one for each row, within range or ignore_index
+    std::int64_t ignore_index;
+    RowView probabilities;
+    const double* class_weights;  // null: all 1
+    double parameters[max_loss_parameters];
+    double scale;  // what the gradient is multiplied by
+    View values;   // one for each row, stored as the prediction is; may be null
+    RowView gradient;
+};
+
+// Rows [begin, end) of a call; the sum of their values. scratch holds row_loss_tile rows of the computing type where
+// rows are not contiguous in it already.
+inline constexpr std::ptrdiff_t row_loss_tile = 16;
+using RowLossLoop = double (*)(const RowLossCall& call, std::ptrdiff_t begin, std::ptrdiff_t end, void* scratch);
+
+struct RowLoss {
+    const char* name;
+    const char* prediction;  // the name of its first argument
+    const Description* description;
+    Span<Parameter> parameters;
+    bool takes_probabilities;
+    RowLossLoop float32;
+    RowLossLoop float64;
+};
+
 }  // namespace npfuse

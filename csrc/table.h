@@ -46,6 +46,7 @@ struct KernelTable {
     LossLoop losses_float64;
     Span<Activation> activations;
     Span<Loss> losses;
+    Span<RowLoss> row_losses;
 };
 
 #if defined(__x86_64__)

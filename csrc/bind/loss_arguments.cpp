@@ -34,6 +34,10 @@ const char* words_for(Domain domain) {
 
 std::string text_of(PyObject* object) { return py::repr(object); }
 
+py::object as_result(Array array) {
+    return py::reinterpret_steal<py::object>(PyArray_Return(reinterpret_cast<PyArrayObject*>(array.release().ptr())));
+}
+
 }  // namespace
 
 Reduction parse_reduction(PyObject* argument) {
@@ -68,6 +72,15 @@ bool parse_flag(PyObject* argument, const char* name, bool default_value) {
     if (argument == Py_True) return true;
     if (argument == Py_False) return false;
     throw py::type_error(std::string(name) + " is " + text_of(argument) + "; it must be True or False");
+}
+
+PyObject* pack_result(Result wanted, double value, Array values, Array gradient, PyObject* out) {
+    py::object slope;
+    if (wanted != Result::value) slope = is_given(out) ? std::move(gradient) : as_result(std::move(gradient));
+    if (wanted == Result::gradient) return slope.release().ptr();
+    py::object result = values ? as_result(std::move(values)) : py::float_(value);
+    if (wanted == Result::value) return result.release().ptr();
+    return PyTuple_Pack(2, result.ptr(), slope.ptr());
 }
 
 }  // namespace npfuse::bind

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "arguments.h"
+#include "arrays.h"
 #include "formulas/describe.h"
 #include "numpy.h"
 
@@ -26,6 +27,10 @@ void check_domain(double value, const Parameter& parameter);
 
 // What a call gives back, of the value, the gradient, or both.
 enum class Result { value, gradient, both };
+
+// The value: values where there are any, else the number. An array of no dimension comes back as a scalar, as from
+// NumPy's own functions, but not an array that the caller gave as out.
+PyObject* pack_result(Result wanted, double value, Array values, Array gradient, PyObject* out);
 
 // Runs body() with C++ exceptions turned into Python's, as every function that Python calls must.
 template <class Body>

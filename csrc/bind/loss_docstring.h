@@ -8,5 +8,6 @@
 namespace npfuse::bind {
 
 std::string loss_docstring(const Loss& loss);
+std::string loss_docstring(const RowLoss& loss);
 
 }  // namespace npfuse::bind

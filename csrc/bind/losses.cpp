@@ -1,11 +1,9 @@
-#include <memory>
-
+#include "runtime/losses.h"
 #include "arrays.h"
 #include "loss_arguments.h"
-#include "loss_docstring.h"
+#include "loss_function.h"
 #include "register.h"
 #include "runtime/isa.h"
-#include "runtime/losses.h"
 
 namespace npfuse::bind {
 
@@ -22,20 +20,6 @@ std::vector<std::string> argument_names(const Loss& loss, bool takes_out) {
     return names;
 }
 
-// One loss as Python calls it: its own function for each thing that is asked of it.
-struct BoundLoss {
-    const Loss& loss;
-    Signature value;
-    Signature gradient;
-    Signature both;
-
-    explicit BoundLoss(const Loss& l)
-        : loss(l),
-          value(l.name, argument_names(l, false), 2, 2),
-          gradient(std::string(l.name) + ".grad", argument_names(l, true), 2, 2),
-          both(std::string(l.name) + ".value_and_grad", argument_names(l, true), 2, 2) {}
-};
-
 // What the caller gave, else the default; every element in the operand's domain.
 Array operand_array(PyObject* argument, const Parameter& operand) {
     Array array = is_given(argument) ? number_array(argument, operand.name) : scalar_array(operand.default_value);
@@ -45,12 +29,6 @@ Array operand_array(PyObject* argument, const Parameter& operand) {
         check_domain(py::cast<double>(py::float_(smallest)), operand);
     }
     return array;
-}
-
-// As NumPy's own functions do it, an array of no dimension comes back as a scalar, but not out itself.
-py::object as_result(Array array, PyObject* out) {
-    if (is_given(out)) return array;
-    return py::reinterpret_steal<py::object>(PyArray_Return(reinterpret_cast<PyArrayObject*>(array.release().ptr())));
 }
 
 PyObject* call(const Loss& loss, const Signature& signature, Result wanted, PyObject* const* args, Py_ssize_t count,
@@ -99,46 +77,16 @@ PyObject* call(const Loss& loss, const Signature& signature, Result wanted, PyOb
         ReleasedGil released(n);
         sum = runtime::run_loss(loss, call, n);
     }
-    if (wanted == Result::gradient) return as_result(std::move(gradient), out_slot).release().ptr();
-    py::object value = values ? as_result(std::move(values), nullptr)
-                              : py::reinterpret_steal<py::object>(PyFloat_FromDouble(divides ? sum / double(n) : sum));
-    if (wanted == Result::value) return value.release().ptr();
-    return PyTuple_Pack(2, value.ptr(), as_result(std::move(gradient), out_slot).ptr());
-}
-
-constexpr const char* capsule_name = "npfuse.loss";
-
-template <Result wanted>
-PyObject* entry(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
-    return guarded([&] {
-        const auto& bound = *static_cast<const BoundLoss*>(PyCapsule_GetPointer(self, capsule_name));
-        const Signature& signature = wanted == Result::value      ? bound.value
-                                     : wanted == Result::gradient ? bound.gradient
-                                                                  : bound.both;
-        return call(bound.loss, signature, wanted, args, count, keywords);
-    });
-}
-
-template <Result wanted>
-py::object make_function(const py::capsule& bound, const char* name) {
-    // Python keeps a pointer to the definition for as long as the function lives, which is for ever.
-    auto* definition = new PyMethodDef{name, reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(entry<wanted>)),
-                                       METH_FASTCALL | METH_KEYWORDS, nullptr};
-    PyObject* function = PyCFunction_New(definition, bound.ptr());
-    if (!function) throw py::error_already_set();
-    return py::reinterpret_steal<py::object>(function);
+    return pack_result(wanted, divides ? sum / double(n) : sum, std::move(values), std::move(gradient), out_slot);
 }
 
 }  // namespace
 
 void register_losses(py::module_& module) {
     py::list entries;
-    for (const Loss& loss : runtime::active_table().losses) {
-        const py::capsule bound(new BoundLoss(loss), capsule_name);
-        entries.append(py::make_tuple(loss.name, loss_docstring(loss), make_function<Result::value>(bound, loss.name),
-                                      make_function<Result::both>(bound, "value_and_grad"),
-                                      make_function<Result::gradient>(bound, "grad")));
-    }
+    for (const Loss& loss : runtime::active_table().losses)
+        entries.append(loss_functions(loss, call, argument_names(loss, false), argument_names(loss, true)));
+    register_row_losses(entries);
     module.attr("_losses") = py::tuple(entries);
 }
 

@@ -8,5 +8,6 @@ namespace npfuse::bind {
 void register_runtime(py::module_& module);
 void register_activations(py::module_& module);
 void register_losses(py::module_& module);
+void register_row_losses(py::list& entries);
 
 }  // namespace npfuse::bind

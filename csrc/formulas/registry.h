@@ -4,6 +4,7 @@
 
 #include "activations/relu.h"
 #include "activations/sigmoid.h"
+#include "losses/cross_entropy.h"
 #include "losses/regression.h"
 
 NPFUSE_FORMULAS_BEGIN
@@ -17,5 +18,8 @@ using Activations = List<  //
 
 using Losses = List<  //
     MseLoss>;
+
+using RowLosses = List<  //
+    SoftmaxCrossEntropy>;
 
 NPFUSE_FORMULAS_END

@@ -1,6 +1,7 @@
 // All loops over the whole registry, as one constant table. Each file of isa/ includes this once.
 #include "elementwise.h"
 #include "losses.h"
+#include "row_losses.h"
 
 namespace npfuse::NPFUSE_ISA {
 
@@ -12,6 +13,7 @@ constinit const KernelTable table = {
     .losses_float64 = run_loss<double>,
     .activations = ActivationsOf<Activations>::span,
     .losses = LossesOf<Losses>::span,
+    .row_losses = RowLossesOf<RowLosses>::span,
 };
 
 }  // namespace npfuse::NPFUSE_ISA

@@ -115,20 +115,25 @@ inline const T* load(const View& view, ptrdiff_t begin, ptrdiff_t count, T* buff
 }
 
 template <class T>
+inline void store_number(const T* block, Number number, char* target, ptrdiff_t stride, ptrdiff_t n) {
+    if constexpr (__is_same(T, double)) {
+        store_block<double>(block, target, stride, n);
+    } else {
+        switch (number) {
+            case Number::float16:
+                return store_block<float16>(block, target, stride, n);
+            case Number::bfloat16:
+                return store_block<bfloat16>(block, target, stride, n);
+            default:
+                return store_block<float>(block, target, stride, n);
+        }
+    }
+}
+
+template <class T>
 inline void store(const T* block, const View& view, ptrdiff_t begin, ptrdiff_t count) {
     for_each_stretch(view, begin, count, [&](char* target, ptrdiff_t stride, ptrdiff_t position, ptrdiff_t n) {
-        if constexpr (__is_same(T, double)) {
-            store_block<double>(block + position, target, stride, n);
-        } else {
-            switch (view.number) {
-                case Number::float16:
-                    return store_block<float16>(block + position, target, stride, n);
-                case Number::bfloat16:
-                    return store_block<bfloat16>(block + position, target, stride, n);
-                default:
-                    return store_block<float>(block + position, target, stride, n);
-            }
-        }
+        store_number(block + position, view.number, target, stride, n);
     });
 }
 

@@ -5,7 +5,10 @@
 
 namespace npfuse::runtime {
 
-// The sum of the values over n elements; writes what outputs the call has. Throws std::bad_alloc, before it writes.
+// The sum of the values over n elements; writes what outputs the call has. Throws std::bad_alloc.
 double run_loss(const Loss& loss, const LossCall& call, std::ptrdiff_t n);
+
+// The same over rows.
+double run_row_loss(const RowLoss& loss, const RowLossCall& call, std::ptrdiff_t rows);
 
 }  // namespace npfuse::runtime
