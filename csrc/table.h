@@ -35,16 +35,71 @@ struct Activation {
     const char* name;
     const Description* description;
     Span<Parameter> parameters;
+    std::size_t required_parameters;  // all of them or none: those have no default
     Elementwise forward;   // x, parameters... -> y
     Elementwise backward;  // dy, x, parameters... -> dx
+};
+
+// Rows of a matrix: a bias added to each, then an activation or its derivative. column_sums is null, or receives the
+// sums over rows of what is written.
+using BiasLoop = void (*)(const Elementwise& kernel, char* const* operands, const std::ptrdiff_t* row_strides,
+                          const std::ptrdiff_t* element_strides, std::ptrdiff_t rows, std::ptrdiff_t columns,
+                          double* column_sums);
+
+// A formula over one contiguous row, whose output may be one of its inputs. An operand that does not run along the row
+// is one number.
+template <class T>
+using RowFunction = void (*)(const T* const* inputs, T* output, std::ptrdiff_t n);
+
+// The same for rows that stand side by side in memory: element j of column c of an operand is at first[j * stride + c].
+template <class T>
+struct Columns {
+    T* first;
+    std::ptrdiff_t stride;
+    T* row(std::ptrdiff_t j) const { return first + j * stride; }
+};
+template <class T>
+using ColumnFunction = void (*)(const Columns<T>* inputs, const Columns<T>& output, std::ptrdiff_t n,
+                                std::ptrdiff_t columns);
+
+struct RowKernel {
+    const char* signature;  // as NumPy's generalised ufuncs write it
+    int inputs;
+    bool along_row[max_operands];
+    RowFunction<float> float32;
+    RowFunction<double> float64;
+    ColumnFunction<float> columns_float32;  // null: such rows are copied together first
+    ColumnFunction<double> columns_float64;
+};
+
+// Rows of any stride and storage. scratch holds row_tile rows of the computing type for each operand.
+inline constexpr int row_tile = 32;
+using RowLoop = void (*)(const RowKernel& kernel, char* const* operands, const std::ptrdiff_t* row_strides,
+                         const std::ptrdiff_t* element_strides, std::ptrdiff_t rows, std::ptrdiff_t n, void* scratch);
+
+// Of maxout: x -> y, index of the winner (int32); and back: dy, index -> dx. x and dx have pieces piece_stride bytes
+// apart for every element of the others.
+using MaxoutLoop = void (*)(char* const* operands, const std::ptrdiff_t* strides, std::ptrdiff_t n,
+                            std::ptrdiff_t pieces, std::ptrdiff_t piece_stride);
+
+struct RowOperation {
+    const char* name;
+    const Description* description;
+    RowKernel forward;   // x -> y
+    RowKernel backward;  // dy, y -> dx, or dy, x -> dx
 };
 
 struct KernelTable {
     const char* isa;
     ElementwiseLoop elementwise[storage_count];
+    BiasLoop bias[storage_count];
+    RowLoop rows[storage_count];
+    MaxoutLoop maxout[storage_count];
+    MaxoutLoop maxout_backward[storage_count];
     LossLoop losses_float32;
     LossLoop losses_float64;
     Span<Activation> activations;
+    Span<RowOperation> row_operations;
     Span<Loss> losses;
     Span<RowLoss> row_losses;
 };

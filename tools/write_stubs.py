@@ -7,6 +7,8 @@ import importlib.util
 import sys
 from pathlib import Path
 
+import numpy as np
+
 HEADER = '''"""Written by tools/write_stubs.py when the module was built; do not edit."""
 
 from typing import Any
@@ -25,13 +27,14 @@ def load(path):
 
 def stub(module):
     """Return the text of the stub."""
-    lines = [HEADER]
-    for name in sorted(vars(module)):
-        value = getattr(module, name)
-        if type(value).__name__ == "ufunc":
+    lines = [HEADER, f"__all__ = {module.__all__!r}\n"]
+    for name, value in sorted(vars(module).items()):
+        if isinstance(value, np.ufunc):
             lines.append(f"{name}: np.ufunc")
-        elif isinstance(value, str) and name == "__version__":
-            lines.append("__version__: str")
+        elif isinstance(value, (dict, list)) and not name.startswith("__"):
+            lines.append(f"{name}: {type(value).__name__}{'[str, Any]' if isinstance(value, dict) else '[Any]'}")
+        elif name == "__version__":
+            lines.append(f"{name}: str")
         elif isinstance(value, type):
             lines.append(f"class {name}:\n    def __init__(self, *args: Any, **kwargs: Any) -> None: ...")
             lines.append("    def __getattr__(self, name: str) -> Any: ...")

@@ -1,3 +1,4 @@
+#include "defaults.h"
 #include "docstring.h"
 #include "register.h"
 #include "runtime/isa.h"
@@ -5,13 +6,30 @@
 
 namespace npfuse::bind {
 
+namespace {
+
+// The ufunc itself where there is nothing to fill in, since any wrapper costs time.
+py::object face(const py::object& ufunc, int operands, const Activation& activation) {
+    const std::size_t optional = activation.parameters.count - activation.required_parameters;
+    return optional == 0 ? ufunc : with_defaults(ufunc, operands, activation.parameters);
+}
+
+}  // namespace
+
 void register_activations(py::module_& module) {
+    py::dict parameters;
     for (const Activation& activation : runtime::active_table().activations) {
         const std::string name = activation.name;
-        module.attr(name.c_str()) = make_ufunc(activation.forward, name, forward_docstring(activation));
-        const std::string backward = name + "_backward";
-        module.attr(backward.c_str()) = make_ufunc(activation.backward, backward, backward_docstring(activation));
+        const py::object forward = make_ufunc(activation.forward, name, forward_docstring(activation));
+        add_operation(module, "activations", name, face(forward, 1, activation));
+        const py::object backward =
+            make_ufunc(activation.backward, name + "_backward", backward_docstring(activation));
+        add_ufunc(module, name + "_backward", face(backward, 2, activation));
+        py::dict defaults;
+        for (const Parameter& parameter : activation.parameters) defaults[parameter.name] = parameter.default_value;
+        parameters[activation.name] = defaults;
     }
+    module.attr("activation_parameters") = parameters;
 }
 
 }  // namespace npfuse::bind

@@ -1,6 +1,7 @@
 #include "docstring.h"
 
 #include <cstdio>
+#include <cstring>
 #include <deque>
 
 namespace npfuse::bind {
@@ -22,81 +23,96 @@ std::string indent(const std::string& text) {
     return result;
 }
 
-std::string parameter_lines(const Activation& activation) {
+std::string section(const char* title, const std::string& body) {
+    return "\n" + std::string(title) + "\n" + std::string(std::strlen(title), '-') + "\n" + body;
+}
+
+std::string entry(const std::string& head, const std::string& meaning) { return head + "\n" + indent(meaning) + "\n"; }
+
+std::string parameter_entries(const Span<Parameter>& parameters) {
     std::string text;
-    for (const Parameter& parameter : activation.parameters)
-        text += std::string(parameter.name) + " : array_like, default " + number(parameter.default_value) + "\n" +
-                indent(parameter.meaning) + " Broadcasts against `x`.\n";
+    for (const Parameter& parameter : parameters)
+        text += entry(std::string(parameter.name) + " : array_like, default " + number(parameter.default_value),
+                      std::string(parameter.meaning) + " Broadcasts against `x`.");
     return text;
 }
 
-constexpr const char* shared_parameters =
-    "out : ndarray, optional\n"
-    "    Where the result goes; it may be an operand itself.\n"
-    "**kwargs\n"
-    "    Every other argument of a NumPy ufunc: ``where``, ``dtype``, ``casting``, ``order``, ``subok``.\n";
+const std::string operand_types = "float16, bfloat16, float32 or float64; integers promote as for `numpy.exp`.";
 
-constexpr const char* shared_errors =
-    "Raises\n------\n"
-    "TypeError\n    If an operand is complex or an object.\n"
-    "ValueError\n    If the operands do not broadcast, or `out` is read-only or of another shape.\n";
+const std::string shared_parameters =
+    entry("out : ndarray, optional", "Where the result goes; it may be an operand itself.") +
+    entry("**kwargs", "Every other argument of a NumPy ufunc, ``where``, ``dtype``, ``casting`` and ``axis`` among\nthem "
+                      "where they apply.");
 
-std::string notes(const Activation& activation, const char* formula_name, const char* formula) {
-    const Description& d = *activation.description;
-    std::string text = "Notes\n-----\n";
-    text += std::string(formula_name) + " = " + formula + "\n\n";
-    text += std::string("Accuracy: ") + d.accuracy + "\n";
-    if (*d.notes) text += std::string("\n") + d.notes + "\n";
-    return text;
+const std::string shared_errors =
+    section("Raises", entry("TypeError", "If an operand is complex or an object.") +
+                          entry("ValueError", "If the shapes do not fit each other, or `out` is read-only."));
+
+std::string ending(const Description& d, const std::string& result, const std::string& formula,
+                   const std::string& example) {
+    std::string notes = result + " = " + formula + "\n\nAccuracy: " + d.accuracy + "\n";
+    if (*d.notes) notes += std::string("\n") + d.notes + "\n";
+    return section("Notes", notes) + section("References", std::string(d.source) + "\n") +
+           section("Examples", ">>> import numpy as np\n>>> import npfuse as nf\n" + example + "\n");
+}
+
+// A derivative is shown against the slope of a short secant.
+std::string secant_example(const std::string& name, const Span<Parameter>& parameters) {
+    std::string defaults;
+    for (const Parameter& parameter : parameters) defaults += ", " + number(parameter.default_value);
+    const std::string call = "nf." + name + "(";
+    return ">>> secant = (" + call + "0.501" + defaults + ") - " + call + "0.499" + defaults + ")) / 0.002\n" +
+           ">>> bool(abs(nf." + name + "_backward(1.0, 0.5" + defaults + ") - secant) < 0.01)\nTrue";
 }
 
 }  // namespace
 
 std::string forward_docstring(const Activation& activation) {
     const Description& d = *activation.description;
-    std::string text = d.summary;
-    text +=
-        "\n\nParameters\n----------\n"
-        "x : array_like\n"
-        "    float16, bfloat16, float32 or float64; integers promote as for `numpy.exp`.\n";
-    text += parameter_lines(activation) + shared_parameters;
-    text +=
-        "\nReturns\n-------\n"
-        "y : ndarray or scalar\n"
-        "    Of the shape of the broadcast operands and of the dtype of `x`. Half types are computed in float32.\n\n";
-    text += shared_errors;
-    text += "\nSee Also\n--------\n" + std::string(activation.name) + "_backward : its derivative.\n\n";
-    text += notes(activation, "y", d.formula);
-    text += "\nReferences\n----------\n" + std::string(d.source) + "\n";
-    text += "\nExamples\n--------\n>>> import numpy as np\n>>> import npfuse as nf\n" + std::string(d.example) + "\n";
-    return text;
+    return std::string(d.summary) + "\n" +
+           section("Parameters", entry("x : array_like", operand_types) + parameter_entries(activation.parameters) +
+                                     shared_parameters) +
+           section("Returns", entry("y : ndarray or scalar", "Of the broadcast shape and the dtype of `x`.")) +
+           shared_errors + section("See Also", std::string(activation.name) + "_backward : its derivative.\n") +
+           ending(d, "y", d.formula, d.example);
 }
 
 std::string backward_docstring(const Activation& activation) {
     const Description& d = *activation.description;
     const std::string name = activation.name;
-    std::string text = "Gradient of a loss with respect to the input of `" + name + "`.";
-    text +=
-        "\n\nParameters\n----------\n"
-        "dy : array_like\n"
-        "    Gradient with respect to the output.\n"
-        "x : array_like\n"
-        "    The input that `" + name + "` was given, not its output.\n";
-    text += parameter_lines(activation) + shared_parameters;
-    text +=
-        "\nReturns\n-------\n"
-        "dx : ndarray or scalar\n"
-        "    Of the shape of the broadcast operands.\n\n";
-    text += shared_errors;
-    text += "\nSee Also\n--------\n" + name + " : the function itself.\n\n";
-    text += notes(activation, "dx", (std::string("dy * (") + d.derivative + ")").c_str());
-    text += "\nReferences\n----------\n" + std::string(d.source) + "\n";
-    std::string arguments = "1.0, 0.5";
-    for (const Parameter& parameter : activation.parameters) arguments += ", " + number(parameter.default_value);
-    text += "\nExamples\n--------\n>>> import npfuse as nf\n>>> slope = nf." + name + "_backward(" + arguments + ")\n" +
-            ">>> secant = (nf." + name + "(" + arguments.substr(5) + ") - nf." + name + "(0.499" +
-            arguments.substr(8) + ")) / 0.001\n>>> bool(abs(slope - secant) < 0.01)\nTrue\n";
-    return text;
+    return "Gradient with respect to the input of `" + name + "`.\n" +
+           section("Parameters", entry("dy : array_like", "Gradient with respect to the output.") +
+                                     entry("x : array_like", "The input of `" + name + "`, not its output.") +
+                                     parameter_entries(activation.parameters) + shared_parameters) +
+           section("Returns", entry("dx : ndarray or scalar", "Of the broadcast shape and dtype of the operands.")) +
+           shared_errors + section("See Also", name + " : the function itself.\n") +
+           ending(d, "dx", "dy * (" + std::string(d.derivative) + ")", secant_example(name, activation.parameters));
+}
+
+std::string forward_docstring(const RowOperation& operation) {
+    const Description& d = *operation.description;
+    return std::string(d.summary) + "\n" +
+           section("Parameters", entry("x : array_like", operand_types) +
+                                     entry("axis : int, default -1", "The axis along which it runs.") +
+                                     shared_parameters) +
+           section("Returns", entry("y : ndarray", "Of the shape and dtype of `x`.")) + shared_errors +
+           section("See Also", std::string(operation.name) + "_backward : its derivative.\n") +
+           ending(d, "y", d.formula, d.example);
+}
+
+std::string backward_docstring(const RowOperation& operation) {
+    const Description& d = *operation.description;
+    const std::string name = operation.name;
+    return "Gradient with respect to the input of `" + name + "`.\n" +
+           section("Parameters", entry("dy : array_like", "Gradient with respect to the output.") +
+                                     entry("y : array_like", "What `" + name + "` returned.") +
+                                     entry("axis : int, default -1", "The axis along which it ran.") +
+                                     shared_parameters) +
+           section("Returns", entry("dx : ndarray", "Of the broadcast shape and dtype of the operands.")) +
+           shared_errors + section("See Also", name + " : the function itself.\n") +
+           ending(d, "dx", d.derivative,
+                  ">>> y = nf." + name + "(np.array([1.0, 2.0, 3.0]))\n>>> nf." + name +
+                      "_backward(np.ones(3), y).round(12) + 0.0\narray([0., 0., 0.])");
 }
 
 const char* keep(const std::string& text) {

@@ -87,7 +87,7 @@ void register_losses(py::module_& module) {
     for (const Loss& loss : runtime::active_table().losses)
         entries.append(loss_functions(loss, call, argument_names(loss, false), argument_names(loss, true)));
     register_row_losses(entries);
-    module.attr("_losses") = py::tuple(entries);
+    module.attr("_losses") = entries;
 }
 
 }  // namespace npfuse::bind

@@ -13,7 +13,11 @@ PYBIND11_MODULE(_native, module, py::mod_gil_not_used()) {
         throw py::import_error(error.what());
     }
     module.doc() = "The compiled half of npfuse.";
+    module.attr("__all__") = py::list();
+    module.attr("operations") = py::dict();
     npfuse::bind::register_runtime(module);
     npfuse::bind::register_activations(module);
+    npfuse::bind::register_bias(module);
+    npfuse::bind::register_rows(module);
     npfuse::bind::register_losses(module);
 }

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "bfloat16.h"
 #include "register.h"
 #include "runtime/isa.h"
 #include "runtime/thread_pool.h"
@@ -16,6 +17,7 @@ void register_runtime(py::module_& module) {
         config["isa"] = runtime::active_table().isa;
         config["available_isas"] = isas;
         config["num_threads"] = runtime::num_threads();
+        config["bfloat16"] = bfloat16_type_number() >= 0;
         return config;
     });
     module.def("set_num_threads", [](const py::object& threads) {

@@ -1,52 +1,191 @@
 #include "ufuncs.h"
 
+#include "bfloat16.h"
 #include "docstring.h"
+#include "runtime/isa.h"
 #include "runtime/launch.h"
 
 namespace npfuse::bind {
 
 namespace {
 
+void raise_memory_error() {
+    NPY_ALLOW_C_API_DEF
+    NPY_ALLOW_C_API;
+    PyErr_NoMemory();
+    NPY_DISABLE_C_API;
+}
+
 template <Storage storage>
-void ufunc_loop(char** operands, npy_intp const* dimensions, npy_intp const* strides, void* kernel) {
+void elementwise_loop(char** operands, npy_intp const* dimensions, npy_intp const* strides, void* kernel) {
     runtime::run_elementwise(*static_cast<const Elementwise*>(kernel), storage, operands, strides, dimensions[0]);
 }
 
-struct Loop {
-    int type;
-    PyUFuncGenericFunction function;
+// NumPy passes the strides from row to row of every operand, then those along the core dimension of each that has one.
+template <Storage storage>
+void row_loop(char** operands, npy_intp const* dimensions, npy_intp const* strides, void* data) {
+    const RowKernel& kernel = *static_cast<const RowKernel*>(data);
+    const npy_intp* along = strides + kernel.inputs + 1;
+    npy_intp element_strides[max_operands] = {};
+    for (int i = 0; i <= kernel.inputs; ++i)
+        if (kernel.along_row[i]) element_strides[i] = *along++;
+    if (!runtime::run_rows(kernel, storage, operands, strides, element_strides, dimensions[0], dimensions[1]))
+        raise_memory_error();
+}
+
+template <Storage storage>
+void bias_loop(char** operands, npy_intp const* dimensions, npy_intp const* strides, void* data) {
+    const Elementwise& kernel = *static_cast<const Elementwise*>(data);
+    const int count = kernel.inputs + 2;
+    const npy_intp* along = strides + count;
+    npy_intp element_strides[max_operands] = {along[0], along[1]};
+    element_strides[count - 1] = along[2];
+    runtime::run_bias(kernel, storage, operands, strides, element_strides, dimensions[0], dimensions[1]);
+}
+
+template <Storage storage>
+void bias_backward_loop(char** operands, npy_intp const* dimensions, npy_intp const* strides, void* data) {
+    const Elementwise& kernel = *static_cast<const Elementwise*>(data);
+    const int dx = kernel.inputs + 1, sums = dx + 1, count = sums + 1;
+    // Of rows and columns: dy, x; of columns: bias; of rows and columns: dx; of columns: sums.
+    const npy_intp* along = strides + count;
+    npy_intp row_strides[max_operands] = {along[0], along[2]}, element_strides[max_operands] = {along[1], along[3], along[4]};
+    row_strides[dx] = along[5];
+    element_strides[dx] = along[6];
+    const npy_intp sum_stride = along[7];
+
+    char* shifted[max_operands];
+    for (npy_intp i = 0; i < dimensions[0]; ++i) {
+        for (int j = 0; j < count; ++j) shifted[j] = operands[j] + i * strides[j];
+        if (!runtime::run_bias_backward(kernel, storage, shifted, row_strides, element_strides, dimensions[1],
+                                        dimensions[2], shifted[sums], sum_stride))
+            return raise_memory_error();
+    }
+}
+
+template <Storage storage>
+void maxout_loop(char** operands, npy_intp const* dimensions, npy_intp const* strides, void*) {
+    runtime::run_maxout(runtime::active_table().maxout, storage, operands, strides, dimensions[0], dimensions[1],
+                        strides[3]);
+}
+
+template <Storage storage>
+void maxout_backward_loop(char** operands, npy_intp const* dimensions, npy_intp const* strides, void*) {
+    runtime::run_maxout(runtime::active_table().maxout_backward, storage, operands, strides, dimensions[0],
+                        dimensions[1], strides[3]);
+}
+
+// One function per storage type.
+struct Loops {
+    PyUFuncGenericFunction by_storage[storage_count];
 };
 
+#define NPFUSE_LOOPS(function)                                                                                \
+    Loops {                                                                                                   \
+        {                                                                                                     \
+            function<Storage::float16>, function<Storage::bfloat16>, function<Storage::float32>,              \
+                function<Storage::float64>                                                                    \
+        }                                                                                                     \
+    }
+constexpr Loops elementwise_loops = NPFUSE_LOOPS(elementwise_loop);
+constexpr Loops row_loops = NPFUSE_LOOPS(row_loop);
+constexpr Loops bias_loops = NPFUSE_LOOPS(bias_loop);
+constexpr Loops bias_backward_loops = NPFUSE_LOOPS(bias_backward_loop);
+constexpr Loops maxout_loops = NPFUSE_LOOPS(maxout_loop);
+constexpr Loops maxout_backward_loops = NPFUSE_LOOPS(maxout_backward_loop);
+#undef NPFUSE_LOOPS
+
 // In NumPy's order of preference, so that integers promote as they do for np.exp.
-constexpr Loop loops[] = {
-    {NPY_HALF, ufunc_loop<Storage::float16>},
-    {NPY_FLOAT, ufunc_loop<Storage::float32>},
-    {NPY_DOUBLE, ufunc_loop<Storage::float64>},
+struct BuiltinType {
+    Storage storage;
+    int type;
 };
-constexpr int loop_count = sizeof(loops) / sizeof(Loop);
+constexpr BuiltinType builtin_types[] = {
+    {Storage::float16, NPY_HALF}, {Storage::float32, NPY_FLOAT}, {Storage::float64, NPY_DOUBLE}};
+constexpr int builtin_count = sizeof(builtin_types) / sizeof(BuiltinType);
 
 // NumPy keeps pointers to these arrays for as long as the ufunc lives, which is for ever.
 struct LoopArrays {
-    PyUFuncGenericFunction functions[loop_count];
-    void* kernels[loop_count];
-    char types[loop_count * max_operands];
+    PyUFuncGenericFunction functions[builtin_count];
+    void* kernels[builtin_count];
+    char types[builtin_count * max_operands];
 };
+
+struct Shape {
+    int inputs;
+    int outputs;
+    const char* signature = nullptr;
+    // One operand may have a type of its own; all others have the storage type.
+    int odd_operand = -1;
+    int odd_type = NPY_NOTYPE;
+
+    int type_of(int operand, int storage_type) const { return operand == odd_operand ? odd_type : storage_type; }
+};
+
+py::object make(const Loops& loops, const void* kernel, const Shape& shape, const std::string& name,
+                const std::string& documentation) {
+    const int operands = shape.inputs + shape.outputs;
+    void* data = const_cast<void*>(kernel);
+    auto* arrays = new LoopArrays;
+    for (int i = 0; i < builtin_count; ++i) {
+        arrays->functions[i] = loops.by_storage[static_cast<int>(builtin_types[i].storage)];
+        arrays->kernels[i] = data;
+        for (int j = 0; j < operands; ++j)
+            arrays->types[i * operands + j] = static_cast<char>(shape.type_of(j, builtin_types[i].type));
+    }
+    PyObject* ufunc = PyUFunc_FromFuncAndDataAndSignature(
+        arrays->functions, arrays->kernels, arrays->types, builtin_count, shape.inputs, shape.outputs, PyUFunc_None,
+        keep(name), keep(documentation), 0, shape.signature);
+    if (ufunc == nullptr) throw py::error_already_set();
+    auto result = py::reinterpret_steal<py::object>(ufunc);
+
+    // Later is too late: once NumPy has resolved a call with a cast, it never asks for this loop again.
+    if (const int bfloat16 = bfloat16_type_number(); bfloat16 >= 0) {
+        int types[max_operands];
+        for (int j = 0; j < operands; ++j) types[j] = shape.type_of(j, bfloat16);
+        if (PyUFunc_RegisterLoopForType(reinterpret_cast<PyUFuncObject*>(ufunc), bfloat16,
+                                        loops.by_storage[static_cast<int>(Storage::bfloat16)], types, data) < 0)
+            throw py::error_already_set();
+    }
+    return result;
+}
+
+std::string scalars(const Activation& activation) {
+    std::string text;
+    for (std::size_t i = 0; i < activation.parameters.count; ++i) text += ",()";
+    return text;
+}
 
 }  // namespace
 
 py::object make_ufunc(const Elementwise& kernel, const std::string& name, const std::string& documentation) {
-    const int operands = kernel.inputs + kernel.outputs;
-    auto* arrays = new LoopArrays;
-    for (int i = 0; i < loop_count; ++i) {
-        arrays->functions[i] = loops[i].function;
-        arrays->kernels[i] = const_cast<Elementwise*>(&kernel);
-        for (int j = 0; j < operands; ++j) arrays->types[i * operands + j] = static_cast<char>(loops[i].type);
-    }
-    PyObject* ufunc =
-        PyUFunc_FromFuncAndData(arrays->functions, arrays->kernels, arrays->types, loop_count, kernel.inputs,
-                                kernel.outputs, PyUFunc_None, keep(name), keep(documentation), 0);
-    if (ufunc == nullptr) throw py::error_already_set();
-    return py::reinterpret_steal<py::object>(ufunc);
+    return make(elementwise_loops, &kernel, {kernel.inputs, kernel.outputs}, name, documentation);
+}
+
+py::object make_row_ufunc(const RowKernel& kernel, const std::string& name, const std::string& documentation) {
+    return make(row_loops, &kernel, {kernel.inputs, 1, kernel.signature}, name, documentation);
+}
+
+py::object make_bias_ufunc(const Activation& activation) {
+    const std::string signature = "(n),(n)" + scalars(activation) + "->(n)";
+    return make(bias_loops, &activation.forward, {activation.forward.inputs + 1, 1, keep(signature)},
+                std::string("bias_") + activation.name, "See `npfuse.bias_act`.");
+}
+
+py::object make_bias_backward_ufunc(const Activation& activation) {
+    const std::string signature = "(m,n),(m,n),(n)" + scalars(activation) + "->(m,n),(n)";
+    const int inputs = activation.backward.inputs + 1;
+    return make(bias_backward_loops, &activation.backward, {inputs, 2, keep(signature), inputs + 1, NPY_DOUBLE},
+                std::string("bias_") + activation.name + "_backward", "See `npfuse.bias_act_backward`.");
+}
+
+py::object make_maxout_ufunc() {
+    return make(maxout_loops, nullptr, {1, 2, "(p)->(),()", 2, NPY_INT32}, "maxout", "See `npfuse.maxout`.");
+}
+
+py::object make_maxout_backward_ufunc() {
+    return make(maxout_backward_loops, nullptr, {2, 1, "(),()->(p)", 1, NPY_INT32}, "maxout_backward",
+                "See `npfuse.maxout_backward`.");
 }
 
 }  // namespace npfuse::bind

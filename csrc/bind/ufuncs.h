@@ -1,4 +1,4 @@
-// Kernels as NumPy ufuncs.
+// Kernels as NumPy ufuncs and generalised ufuncs.
 #pragma once
 
 #include <string>
@@ -9,5 +9,19 @@
 namespace npfuse::bind {
 
 py::object make_ufunc(const Elementwise& kernel, const std::string& name, const std::string& documentation);
+
+// Along an axis, the last one unless the caller says axis=.
+py::object make_row_ufunc(const RowKernel& kernel, const std::string& name, const std::string& documentation);
+
+// (n),(n),()... -> (n): x, bias and the activation's parameters.
+py::object make_bias_ufunc(const Activation& activation);
+
+// (m,n),(m,n),(n),()... -> (m,n),(n): dy, x, bias and the parameters; dx, and its sum over the rows in float64.
+py::object make_bias_backward_ufunc(const Activation& activation);
+
+// (p) -> (),(): the largest of the pieces and its index; (),() -> (p): its gradient, into out=, which says how many
+// pieces there are.
+py::object make_maxout_ufunc();
+py::object make_maxout_backward_ufunc();
 
 }  // namespace npfuse::bind

@@ -1,6 +1,8 @@
+// The functions formulas are written in.
 #pragma once
-#include "language.h"
-NPFUSE_FORMULAS_BEGIN
-NPFUSE_FORMULA float exp(float x) { return __builtin_expf(x); }
-NPFUSE_FORMULA double exp(double x) { return __builtin_exp(x); }
-NPFUSE_FORMULAS_END
+
+#include "math/error_function.h"
+#include "math/exponential.h"
+#include "math/logarithm.h"
+#include "math/logistic.h"
+#include "math/primitives.h"

@@ -2,10 +2,14 @@
 // signature, a test, a benchmark and a CUDA kernel.
 #pragma once
 
+#include "activations/gelu.h"
 #include "activations/relu.h"
 #include "activations/sigmoid.h"
+#include "activations/silu.h"
+#include "activations/tanh.h"
 #include "losses/cross_entropy.h"
 #include "losses/regression.h"
+#include "rows/softmax.h"
 
 NPFUSE_FORMULAS_BEGIN
 
@@ -13,8 +17,16 @@ template <class... Operations>
 struct List {};
 
 using Activations = List<  //
+    Sigmoid,               //
+    Tanh,                  //
     Relu,                  //
-    Sigmoid>;
+    Silu,                  //
+    Gelu>;
+
+using RowOperations = List<  //
+    Softmax,                 //
+    LogSoftmax,              //
+    LogSumExp>;
 
 using Losses = List<  //
     MseLoss>;

@@ -1,7 +1,10 @@
 // All loops over the whole registry, as one constant table. Each file of isa/ includes this once.
+#include "bias.h"
 #include "elementwise.h"
 #include "losses.h"
+#include "maxout.h"
 #include "row_losses.h"
+#include "rows.h"
 
 namespace npfuse::NPFUSE_ISA {
 
@@ -9,9 +12,15 @@ constinit const KernelTable table = {
     .isa = NPFUSE_ISA_NAME,
     .elementwise = {run_elementwise<float16>, run_elementwise<bfloat16>, run_elementwise<float>,
                     run_elementwise<double>},
+    .bias = {run_bias<float16>, run_bias<bfloat16>, run_bias<float>, run_bias<double>},
+    .rows = {run_rows<float16>, run_rows<bfloat16>, run_rows<float>, run_rows<double>},
+    .maxout = {run_maxout<float16>, run_maxout<bfloat16>, run_maxout<float>, run_maxout<double>},
+    .maxout_backward = {run_maxout_backward<float16>, run_maxout_backward<bfloat16>, run_maxout_backward<float>,
+                        run_maxout_backward<double>},
     .losses_float32 = run_loss<float>,
     .losses_float64 = run_loss<double>,
     .activations = ActivationsOf<Activations>::span,
+    .row_operations = RowOperationsOf<RowOperations>::span,
     .losses = LossesOf<Losses>::span,
     .row_losses = RowLossesOf<RowLosses>::span,
 };

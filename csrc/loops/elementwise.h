@@ -23,6 +23,14 @@ constexpr Span<Parameter> parameters_of() {
         return {nullptr, 0};
 }
 
+template <class Operation>
+constexpr size_t required_parameter_count() {
+    if constexpr (requires { Operation::required_parameters; })
+        return Operation::required_parameters;
+    else
+        return 0;
+}
+
 // What a contiguous loop needs to know of a formula: how many numbers go in, and the call.
 template <class Operation>
 struct Forward {
@@ -123,7 +131,7 @@ void run_elementwise(const Elementwise& kernel, char* const* operands, const ptr
 template <class Operation>
 constexpr Activation activation() {
     return {Operation::name, &Operation::description, parameters_of<Operation>(),
-            elementwise_kernel<Forward<Operation>>(), elementwise_kernel<Backward<Operation>>()};
+            required_parameter_count<Operation>(), elementwise_kernel<Forward<Operation>>(), elementwise_kernel<Backward<Operation>>()};
 }
 
 template <class... Operations>

@@ -5,18 +5,11 @@
 #include "../formulas/registry.h"
 #include "../table.h"
 #include "elementwise.h"
+#include "row_kernels.h"
 #include "row_search.h"
 #include "views.h"
 
 NPFUSE_FORMULAS_BEGIN
-
-// A number as the sum of two of type T.
-template <class T>
-struct Split {
-    T high, low;
-    NPFUSE_FORMULA explicit Split(double number) : high(T(number)), low(T(number - double(high))) {}
-    NPFUSE_FORMULA T times(T x, T addend) const { return fma(x, high, fma(x, low, addend)); }
-};
 
 // One row's way through a loss.
 template <class T>

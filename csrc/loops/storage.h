@@ -8,8 +8,6 @@
 
 #if defined(__F16C__)
 #include <immintrin.h>
-#elif defined(__aarch64__)
-#include <arm_neon.h>
 #endif
 
 #include "../formulas/language.h"
@@ -85,12 +83,7 @@ NPFUSE_FORMULA void from_compute(float x, float16& stored) {
 template <class S>
 inline void load_contiguous(const S* source, compute_t<S>* block, ptrdiff_t n) {
     ptrdiff_t i = 0;
-#if defined(__AVX512F__)
-    if constexpr (__is_same(S, float16)) {
-        for (; i + 16 <= n; i += 16)
-            _mm512_storeu_ps(block + i, _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i*)(source + i))));
-    }
-#elif defined(__F16C__)
+#if defined(__F16C__)
     if constexpr (__is_same(S, float16)) {
         for (; i + 8 <= n; i += 8)
             _mm256_storeu_ps(block + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)(source + i))));
@@ -103,13 +96,7 @@ inline void load_contiguous(const S* source, compute_t<S>* block, ptrdiff_t n) {
 template <class S>
 inline void store_contiguous(const compute_t<S>* block, S* target, ptrdiff_t n) {
     ptrdiff_t i = 0;
-#if defined(__AVX512F__)
-    if constexpr (__is_same(S, float16)) {
-        for (; i + 16 <= n; i += 16)
-            _mm256_storeu_si256((__m256i*)(target + i),
-                                _mm512_cvtps_ph(_mm512_loadu_ps(block + i), _MM_FROUND_TO_NEAREST_INT));
-    }
-#elif defined(__F16C__)
+#if defined(__F16C__)
     if constexpr (__is_same(S, float16)) {
         for (; i + 8 <= n; i += 8)
             _mm_storeu_si128((__m128i*)(target + i),

@@ -58,9 +58,8 @@ Levels detect_levels() {
     levels.v3 = levels.v2 && has_all(states, xmm_ymm) &&
                 has_all(leaf1.ecx, bit_XSAVE | bit_OSXSAVE | bit_AVX | bit_F16C | bit_FMA | bit_MOVBE) &&
                 has_all(leaf7.ebx, bit_AVX2 | bit_BMI | bit_BMI2) && has_all(extended.ecx, bit_LZCNT);
-    levels.v4 =
-        levels.v3 && has_all(states, xmm_ymm_opmask_zmm) &&
-        has_all(leaf7.ebx, bit_AVX512F | bit_AVX512BW | bit_AVX512CD | bit_AVX512DQ | bit_AVX512VL);
+    levels.v4 = levels.v3 && has_all(states, xmm_ymm_opmask_zmm) &&
+                has_all(leaf7.ebx, bit_AVX512F | bit_AVX512BW | bit_AVX512CD | bit_AVX512DQ | bit_AVX512VL);
     return levels;
 }
 

@@ -1,5 +1,10 @@
 #include "runtime/launch.h"
 
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <new>
+
 #include "runtime/floating_point.h"
 #include "runtime/isa.h"
 #include "runtime/thread_pool.h"
@@ -7,8 +12,36 @@
 namespace npfuse::runtime {
 
 namespace {
+
 // Below this many elements a second thread costs more than it saves.
 constexpr std::ptrdiff_t elements_per_thread = 32768;
+
+// Rows to a thread's share, a multiple of whole tiles.
+std::ptrdiff_t rows_per_thread(std::ptrdiff_t row_length) {
+    const std::ptrdiff_t rows = elements_per_thread / std::max<std::ptrdiff_t>(row_length, 1) + 1;
+    return (rows + row_tile - 1) / row_tile * row_tile;
+}
+
+struct Shifted {
+    char* operands[max_operands];
+    Shifted(char* const* from, const std::ptrdiff_t* strides, int count, std::ptrdiff_t steps) {
+        for (int i = 0; i < count; ++i) operands[i] = from[i] + steps * strides[i];
+    }
+};
+
+std::size_t compute_size(Storage storage) { return storage == Storage::float64 ? sizeof(double) : sizeof(float); }
+
+std::size_t stored_size(Storage storage) {
+    switch (storage) {
+        case Storage::float64:
+            return 8;
+        case Storage::float32:
+            return 4;
+        default:
+            return 2;
+    }
+}
+
 }  // namespace
 
 void run_elementwise(const Elementwise& kernel, Storage storage, char* const* operands, const std::ptrdiff_t* strides,
@@ -19,13 +52,82 @@ void run_elementwise(const Elementwise& kernel, Storage storage, char* const* op
         loop(kernel, operands, strides, n);
         return;
     }
-    const int count = kernel.inputs + kernel.outputs;
     parallel_for(n, elements_per_thread, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
         FloatingPointGuard guard;
-        char* shifted[max_operands];
-        for (int i = 0; i < count; ++i) shifted[i] = operands[i] + begin * strides[i];
-        loop(kernel, shifted, strides, end - begin);
+        const Shifted shifted(operands, strides, kernel.inputs + kernel.outputs, begin);
+        loop(kernel, shifted.operands, strides, end - begin);
     });
+}
+
+bool run_rows(const RowKernel& kernel, Storage storage, char* const* operands, const std::ptrdiff_t* row_strides,
+              const std::ptrdiff_t* element_strides, std::ptrdiff_t rows, std::ptrdiff_t n) {
+    const RowLoop loop = active_table().rows[static_cast<int>(storage)];
+    const int count = kernel.inputs + 1;
+    bool direct = compute_size(storage) == stored_size(storage);
+    for (int i = 0; i < count; ++i)
+        direct &= !kernel.along_row[i] || element_strides[i] == static_cast<std::ptrdiff_t>(stored_size(storage));
+    const std::size_t scratch_size =
+        direct ? 0 : compute_size(storage) * static_cast<std::size_t>(std::max<std::ptrdiff_t>(n, 1)) * row_tile * static_cast<std::size_t>(count);
+    std::atomic<bool> enough_memory = true;
+    parallel_for(rows, rows_per_thread(n), [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
+        const std::unique_ptr<char[]> scratch(scratch_size ? new (std::nothrow) char[scratch_size] : nullptr);
+        if (scratch_size && !scratch) {
+            enough_memory = false;
+            return;
+        }
+        FloatingPointGuard guard;
+        const Shifted shifted(operands, row_strides, count, begin);
+        loop(kernel, shifted.operands, row_strides, element_strides, end - begin, n, scratch.get());
+    });
+    return enough_memory;
+}
+
+void run_maxout(const MaxoutLoop* loops, Storage storage, char* const* operands, const std::ptrdiff_t* strides,
+                std::ptrdiff_t n, std::ptrdiff_t pieces, std::ptrdiff_t piece_stride) {
+    const MaxoutLoop loop = loops[static_cast<int>(storage)];
+    parallel_for(n, elements_per_thread, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
+        FloatingPointGuard guard;
+        const Shifted shifted(operands, strides, 3, begin);
+        loop(shifted.operands, strides, end - begin, pieces, piece_stride);
+    });
+}
+
+void run_bias(const Elementwise& kernel, Storage storage, char* const* operands, const std::ptrdiff_t* row_strides,
+              const std::ptrdiff_t* element_strides, std::ptrdiff_t rows, std::ptrdiff_t columns) {
+    if (rows == 0 || columns == 0) return;
+    const BiasLoop loop = active_table().bias[static_cast<int>(storage)];
+    parallel_for(rows, rows_per_thread(columns), [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
+        FloatingPointGuard guard;
+        const Shifted shifted(operands, row_strides, kernel.inputs + 2, begin);
+        loop(kernel, shifted.operands, row_strides, element_strides, end - begin, columns, nullptr);
+    });
+}
+
+bool run_bias_backward(const Elementwise& kernel, Storage storage, char* const* operands,
+                       const std::ptrdiff_t* row_strides, const std::ptrdiff_t* element_strides, std::ptrdiff_t rows,
+                       std::ptrdiff_t columns, char* sums, std::ptrdiff_t sum_stride) {
+    const BiasLoop loop = active_table().bias[static_cast<int>(storage)];
+    // Each band of rows is summed by itself and the bands are added in order; how many rows make a band depends on the
+    // row's length alone, so the sum has the same bits for every number of threads.
+    const std::ptrdiff_t band = rows_per_thread(columns);
+    const std::ptrdiff_t bands = columns == 0 ? 0 : (rows + band - 1) / band;
+    const std::unique_ptr<double[]> band_sums(new (std::nothrow) double[static_cast<std::size_t>(bands * columns)]());
+    if (!band_sums) return false;
+    parallel_for(bands, 1, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
+        FloatingPointGuard guard;
+        for (std::ptrdiff_t i = begin; i < end; ++i) {
+            const Shifted shifted(operands, row_strides, kernel.inputs + 2, i * band);
+            loop(kernel, shifted.operands, row_strides, element_strides, std::min(band, rows - i * band), columns,
+                 band_sums.get() + i * columns);
+        }
+    });
+    FloatingPointGuard guard;
+    for (std::ptrdiff_t j = 0; j < columns; ++j) {
+        double sum = 0.0;
+        for (std::ptrdiff_t i = 0; i < bands; ++i) sum += band_sums[static_cast<std::size_t>(i * columns + j)];
+        *reinterpret_cast<double*>(sums + j * sum_stride) = sum;
+    }
+    return true;
 }
 
 }  // namespace npfuse::runtime

@@ -21,7 +21,7 @@ namespace {
 constexpr std::size_t cache_line = 64;
 
 // Waking a thread that sleeps costs tens of microseconds, so a thread that waits spins about as long before it sleeps.
-constexpr std::chrono::microseconds spin_time{40};
+constexpr std::chrono::microseconds spin_time{50};
 
 void relax() {
 #if defined(__x86_64__)
@@ -31,6 +31,7 @@ void relax() {
 #endif
 }
 
+// Yields now and then: where there are more threads than CPUs, the one that is waited for may be waiting for this CPU.
 template <class Condition>
 bool spin_until(Condition condition) {
     const auto deadline = std::chrono::steady_clock::now() + spin_time;
@@ -39,6 +40,7 @@ bool spin_until(Condition condition) {
             if (condition()) return true;
             relax();
         }
+        std::this_thread::yield();
     } while (std::chrono::steady_clock::now() < deadline);
     return false;
 }

@@ -1,5 +1,28 @@
-"""Fused activation, loss and optimizer-step kernels for NumPy."""
+"""Fused activation, loss and optimizer-step kernels for NumPy.
 
-from npfuse._native import *  # noqa: F403
-from npfuse._native import __version__ as __version__
+Activations and their derivatives are NumPy ufuncs; losses return value and gradient in one pass; optimizers update a
+list of arrays in place with one native call. Every result has the same bits for any number of threads, any alignment
+and every instruction set with fused multiply-add.
+"""
+
+from npfuse._bias import bias_act, bias_act_backward
+from npfuse._maxout import maxout, maxout_backward
+from npfuse._native import *  # noqa: F403  (every ufunc of the registry)
+from npfuse._native import __all__ as _ufuncs
+from npfuse._native import __version__
+from npfuse._runtime import get_num_threads, set_num_threads, show_config
 from npfuse.losses import *  # noqa: F403
+from npfuse.losses import __all__ as _losses
+
+__all__ = [  # noqa: PLE0604
+    "__version__",
+    "bias_act",
+    "bias_act_backward",
+    "get_num_threads",
+    "maxout",
+    "maxout_backward",
+    "set_num_threads",
+    "show_config",
+    *_ufuncs,
+    *_losses,
+]

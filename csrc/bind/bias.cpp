@@ -1,0 +1,17 @@
+#include "register.h"
+#include "runtime/isa.h"
+#include "ufuncs.h"
+
+namespace npfuse::bind {
+
+void register_bias(py::module_& module) {
+    py::dict forward, backward;
+    for (const Activation& activation : runtime::active_table().activations) {
+        forward[activation.name] = make_bias_ufunc(activation);
+        backward[activation.name] = make_bias_backward_ufunc(activation);
+    }
+    module.attr("bias_forward_ufuncs") = forward;
+    module.attr("bias_backward_ufuncs") = backward;
+}
+
+}  // namespace npfuse::bind

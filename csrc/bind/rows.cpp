@@ -1,0 +1,19 @@
+#include "docstring.h"
+#include "register.h"
+#include "runtime/isa.h"
+#include "ufuncs.h"
+
+namespace npfuse::bind {
+
+void register_rows(py::module_& module) {
+    for (const RowOperation& operation : runtime::active_table().row_operations) {
+        const std::string name = operation.name;
+        add_operation(module, "rows", name, make_row_ufunc(operation.forward, name, forward_docstring(operation)));
+        const std::string backward = name + "_backward";
+        add_ufunc(module, backward, make_row_ufunc(operation.backward, backward, backward_docstring(operation)));
+    }
+    module.attr("maxout_ufunc") = make_maxout_ufunc();
+    module.attr("maxout_backward_ufunc") = make_maxout_backward_ufunc();
+}
+
+}  // namespace npfuse::bind

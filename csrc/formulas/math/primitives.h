@@ -1,0 +1,136 @@
+// The arithmetic everything else is made of: one fused multiply-add, sums and products with their rounding errors,
+// bits, and polynomials.
+//
+// Every comparison is a ternary whose false branch takes NaN, so that NaN comes through and no instruction set's own
+// minimum or maximum decides what happens to it.
+#pragma once
+
+#include "../language.h"
+
+NPFUSE_FORMULAS_BEGIN
+
+// The unevaluated sum hi + lo, |lo| small beside |hi|.
+template <class T>
+struct Pair {
+    T hi, lo;
+};
+
+template <class T>
+struct Format;
+
+template <>
+struct Format<float> {
+    using Bits = unsigned int;
+    static constexpr int fraction_bits = 23;
+    static constexpr int exponent_bias = 127;
+    static constexpr float round = 0x1.8p23f;  // adding it rounds to an integer
+    static constexpr float infinity = __builtin_huge_valf();
+};
+
+template <>
+struct Format<double> {
+    using Bits = unsigned long long;
+    static constexpr int fraction_bits = 52;
+    static constexpr int exponent_bias = 1023;
+    static constexpr double round = 0x1.8p52;
+    static constexpr double infinity = __builtin_huge_val();
+};
+
+template <class T>
+NPFUSE_FORMULA typename Format<T>::Bits to_bits(T x) {
+    return __builtin_bit_cast(typename Format<T>::Bits, x);
+}
+
+template <class T>
+NPFUSE_FORMULA T from_bits(typename Format<T>::Bits bits) {
+    return __builtin_bit_cast(T, bits);
+}
+
+template <class T>
+NPFUSE_FORMULA T absolute(T x) {
+    constexpr typename Format<T>::Bits sign = typename Format<T>::Bits(1) << (sizeof(T) * 8 - 1);
+    return from_bits<T>(to_bits(x) & ~sign);
+}
+
+// |magnitude| with the sign of `sign`, for magnitude >= 0.
+template <class T>
+NPFUSE_FORMULA T with_sign(T magnitude, T sign) {
+    constexpr typename Format<T>::Bits mask = typename Format<T>::Bits(1) << (sizeof(T) * 8 - 1);
+    return from_bits<T>(to_bits(magnitude) | (to_bits(sign) & mask));
+}
+
+template <class T>
+NPFUSE_FORMULA T at_least(T x, T bound) {
+    return x < bound ? bound : x;
+}
+
+template <class T>
+NPFUSE_FORMULA T at_most(T x, T bound) {
+    return x > bound ? bound : x;
+}
+
+#if defined(__FMA__) || defined(__aarch64__) || defined(__CUDACC__)
+
+NPFUSE_FORMULA float fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+NPFUSE_FORMULA double fma(double a, double b, double c) { return __builtin_fma(a, b, c); }
+
+#else
+
+// The product is exact in double. Rounding twice can differ from rounding once in the last bit, seldom.
+NPFUSE_FORMULA float fma(float a, float b, float c) { return float(double(a) * double(b) + double(c)); }
+
+NPFUSE_FORMULA Pair<double> split(double a) {
+    double scaled = 0x1.000002p27 * a;
+    double hi = scaled - (scaled - a);
+    return {hi, a - hi};
+}
+
+// Dekker's product and Knuth's sum: exact but for the very last addition, and for operands so large or small that
+// the error terms leave the range of double; those that become NaN are dropped.
+NPFUSE_FORMULA double fma(double a, double b, double c) {
+    Pair<double> x = split(a), y = split(b);
+    double product = a * b;
+    double product_error = ((x.hi * y.hi - product) + x.hi * y.lo + x.lo * y.hi) + x.lo * y.lo;
+    double sum = product + c;
+    double part = sum - product;
+    double sum_error = (product - (sum - part)) + (c - part);
+    double error = product_error + sum_error;
+    return sum + (error - error == 0 ? error : 0);
+}
+
+#endif
+
+// a + b exactly, for |a| >= |b| or a = 0 or a a multiple of b's last bit.
+template <class T>
+NPFUSE_FORMULA Pair<T> fast_two_sum(T a, T b) {
+    T sum = a + b;
+    return {sum, b - (sum - a)};
+}
+
+// a + b exactly.
+template <class T>
+NPFUSE_FORMULA Pair<T> two_sum(T a, T b) {
+    T sum = a + b;
+    T part = sum - a;
+    return {sum, (a - (sum - part)) + (b - part)};
+}
+
+// a * b exactly.
+template <class T>
+NPFUSE_FORMULA Pair<T> two_product(T a, T b) {
+    T product = a * b;
+    return {product, fma(a, b, -product)};
+}
+
+template <class T>
+NPFUSE_FORMULA T polynomial(T, T c) {
+    return c;
+}
+
+// c0 + x * (c1 + x * (c2 + ...))
+template <class T, class... Ts>
+NPFUSE_FORMULA T polynomial(T x, T c0, T c1, Ts... more) {
+    return fma(x, polynomial(x, c1, more...), c0);
+}
+
+NPFUSE_FORMULAS_END

@@ -1,0 +1,121 @@
+// Functions of a row that are normalised by the sum of its exponentials.
+#pragma once
+
+#include "../describe.h"
+#include "../math.h"
+
+NPFUSE_FORMULAS_BEGIN
+
+// What is made of the sum: which loop an operation runs in.
+enum class RowKind { quotient, log_quotient, log_sum };
+
+// A number carried in double, as the two of type T that add up to it.
+template <class T>
+NPFUSE_FORMULA Pair<T> narrowed(double number) {
+    T high = T(number);
+    return {high, T(number - double(high))};
+}
+
+// x - shift, exactly; a difference beyond the range of exp may lose its low part.
+template <class T>
+NPFUSE_FORMULA Pair<T> exact_difference(T x, T shift) {
+    Pair<T> difference = two_sum(x, -shift);
+    return {difference.hi, difference.hi < Lift<T>::lowest ? T(0) : difference.lo};
+}
+
+// exp(x - maximum) <= 1, to 1 ULP: a rounded difference of 20 would cost ten.
+template <class T>
+NPFUSE_FORMULA T exp_below(T x, T maximum) {
+    using L = Lift<T>;
+    Pair<T> difference = exact_difference(x, maximum);
+    Reduced<T> reduced = reduce_exp(at_least(difference.hi, L::lowest), difference.lo, L::bits);
+    T r = reduced.r_hi + reduced.r_lo;
+    return (T(1) + fma(r * r, exp_tail(r), r)) * reduced.scale * L::down;
+}
+
+struct NormalisedTerm {
+    template <class T>
+    NPFUSE_FORMULA static T quotient(T term, Pair<T> reciprocal) {
+        return fma(term, reciprocal.hi, term * reciprocal.lo);
+    }
+};
+
+struct Softmax : NormalisedTerm {
+    static constexpr RowKind kind = RowKind::quotient;
+    static constexpr const char* name = "softmax";
+    static constexpr Description description = {
+        .summary = "Softmax along an axis.",
+        .formula = "exp(x - max(x)) / sum(exp(x - max(x)))",
+        .derivative = "y * (dy - sum(dy * y))",
+        .accuracy = "2 ULP in float32, for rows of any length and spread; in float64 2 ULP beyond the rounding of the sum.",
+        .notes = "-inf gives exactly 0, so that it masks; a row that is -inf throughout, or holds NaN or +inf, gives\n"
+                 "NaN throughout, as in PyTorch and SciPy. The sum is carried in double, in an order that neither the\n"
+                 "memory layout nor the number of threads changes. SciPy's default axis is the whole array.",
+        .source = "Bridle (1990), Probabilistic interpretation of feedforward classification network outputs.",
+        .example = ">>> nf.softmax(np.array([0.0, 0.0]))\narray([0.5, 0.5])",
+    };
+
+    // Summed over the row, dot.
+    template <class T>
+    NPFUSE_FORMULA static double backward_term(T dy, T y) {
+        return double(dy) * double(y);
+    }
+
+    template <class T>
+    NPFUSE_FORMULA static T backward(T dy, T y, Pair<T> dot) {
+        return y * ((dy - dot.hi) - dot.lo);
+    }
+};
+
+struct LogSoftmax {
+    static constexpr RowKind kind = RowKind::log_quotient;
+    static constexpr const char* name = "log_softmax";
+    static constexpr Description description = {
+        .summary = "Logarithm of the softmax along an axis.",
+        .formula = "x - max(x) - log(sum(exp(x - max(x))))",
+        .derivative = "dy - exp(y) * sum(dy)",
+        .accuracy = "1 ULP, or 2**-24 of the largest term subtracted (float64 2**-53).",
+        .notes = "The maximum's own term is left out of the sum and log1p taken, so that the result stays exact where\n"
+                 "one element dominates and SciPy returns 0. -inf gives -inf; a row that is -inf throughout, or holds\n"
+                 "NaN or +inf, gives NaN throughout.",
+        .source = "Bridle (1990), Probabilistic interpretation of feedforward classification network outputs.",
+        .example = ">>> nf.log_softmax(np.array([0.0, 50.0]))\narray([-5.00000000e+01, -1.92874985e-22])",
+    };
+
+    template <class T>
+    NPFUSE_FORMULA static T logarithm(T x, T maximum, Pair<T> log_sum) {
+        Pair<T> difference = exact_difference(x, maximum);
+        Pair<T> result = two_sum(difference.hi, -log_sum.hi);
+        T finite = result.hi + (result.lo + (difference.lo - log_sum.lo));
+        return difference.hi == -Format<T>::infinity ? difference.hi : finite;
+    }
+
+    // Summed over the row, sum.
+    template <class T>
+    NPFUSE_FORMULA static double backward_term(T dy, T) {
+        return double(dy);
+    }
+
+    template <class T>
+    NPFUSE_FORMULA static T backward(T dy, T y, Pair<T> sum) {
+        T probability = exp(y);
+        return fma(-probability, sum.lo, fma(-probability, sum.hi, dy));
+    }
+};
+
+struct LogSumExp : NormalisedTerm {
+    static constexpr RowKind kind = RowKind::log_sum;
+    static constexpr const char* name = "logsumexp";
+    static constexpr Description description = {
+        .summary = "Logarithm of the sum of exponentials along an axis.",
+        .formula = "max(x) + log(sum(exp(x - max(x))))",
+        .derivative = "dy * softmax(x)",
+        .accuracy = "1 ULP of the larger of the result and max(x).",
+        .notes = "An empty row, and one that is -inf throughout, give -inf; one that holds +inf gives inf, one that\n"
+                 "holds NaN gives NaN.",
+        .source = "Blanchard, Higham and Higham (2021), Accurately computing the log-sum-exp and softmax functions.",
+        .example = ">>> nf.logsumexp(np.array([1000.0, 1000.0])).item()\n1000.6931471805599",
+    };
+};
+
+NPFUSE_FORMULAS_END

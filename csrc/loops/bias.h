@@ -1,0 +1,102 @@
+// A bias added and an activation applied in one pass: the sum lives in a block in the L1 cache, never in memory.
+#pragma once
+
+#include "../table.h"
+#include "elementwise.h"
+#include "storage.h"
+
+NPFUSE_FORMULAS_BEGIN
+
+// One operand of a matrix: where its rows and elements are.
+struct MatrixOperand {
+    char* first;
+    ptrdiff_t row_stride;
+    ptrdiff_t element_stride;
+
+    char* at(ptrdiff_t row, ptrdiff_t column) const { return first + row * row_stride + column * element_stride; }
+    template <class S>
+    bool is_flat(ptrdiff_t columns) const {
+        return element_stride == ptrdiff_t(sizeof(S)) && row_stride == columns * ptrdiff_t(sizeof(S));
+    }
+};
+
+// Some whole rows, or a piece of one row, as one contiguous block.
+struct Piece {
+    ptrdiff_t row, column, rows, columns;
+    ptrdiff_t count() const { return rows * columns; }
+};
+
+template <class S>
+inline const compute_t<S>* load_piece(const MatrixOperand& operand, const Piece& piece, compute_t<S>* buffer) {
+    const char* source = operand.at(piece.row, piece.column);
+    if (piece.rows == 1) return load_block<S>(source, operand.element_stride, piece.columns, buffer);
+    if (operand.is_flat<S>(piece.columns)) return load_block<S>(source, sizeof(S), piece.count(), buffer);
+    for (ptrdiff_t r = 0; r < piece.rows; ++r) {
+        compute_t<S>* row = buffer + r * piece.columns;
+        const compute_t<S>* loaded =
+            load_block<S>(operand.at(piece.row + r, piece.column), operand.element_stride, piece.columns, row);
+        if (loaded != row) __builtin_memcpy(row, loaded, size_t(piece.columns) * sizeof *row);
+    }
+    return buffer;
+}
+
+template <class S>
+inline void store_piece(const compute_t<S>* block, const MatrixOperand& operand, const Piece& piece) {
+    for (ptrdiff_t r = 0; r < piece.rows; ++r)
+        store_block<S>(block + r * piece.columns, operand.at(piece.row + r, piece.column), operand.element_stride,
+                       piece.columns);
+}
+
+// Operands of the forward pass: x, bias, parameters..., y; of the backward pass: dy, x, bias, parameters..., dx, and
+// then dx is added to column_sums, row after row.
+template <class S>
+void run_bias(const Elementwise& kernel, char* const* operands, const ptrdiff_t* row_strides,
+              const ptrdiff_t* element_strides, ptrdiff_t rows, ptrdiff_t columns, double* column_sums) {
+    using T = compute_t<S>;
+    const ContiguousKernel<T> run = kernel_for<T>(kernel);
+    const int x_index = column_sums ? 1 : 0, bias_index = x_index + 1, output_index = kernel.inputs + 1;
+    MatrixOperand matrix[max_operands];
+    bool same_in_every_row = true;
+    for (int i = 0; i <= output_index; ++i) {
+        matrix[i] = {operands[i], row_strides[i], element_strides[i]};
+        if (i >= bias_index && i < output_index && row_strides[i] != 0) same_in_every_row = false;
+    }
+    // Short rows that share bias and parameters run many at a time, and load those two once.
+    const bool many = same_in_every_row && columns <= block_length / 2;
+    const ptrdiff_t rows_at_once = many ? block_length / columns : 1;
+
+    alignas(64) T buffers[max_operands][block_length];
+    alignas(64) T biased[block_length];
+    const T* blocks[max_operands];
+    for (ptrdiff_t row = 0; row < rows; row += rows_at_once) {
+        for (ptrdiff_t column = 0; column < columns; column += block_length) {
+            const Piece piece = {row, column, rows - row < rows_at_once ? rows - row : rows_at_once,
+                                 columns - column < block_length ? columns - column : block_length};
+            const ptrdiff_t count = piece.count();
+            for (int i = 0; i < output_index; ++i)
+                if (i < bias_index || row == 0 || !many)
+                    blocks[i] = load_piece<S>(matrix[i], piece, buffers[i]);
+#pragma omp simd
+            for (ptrdiff_t i = 0; i < count; ++i) biased[i] = blocks[x_index][i] + blocks[bias_index][i];
+
+            // The kernel's inputs are the operands with x and the bias become one.
+            const T* inputs[max_operands];
+            for (int i = 0, k = 0; i < output_index; ++i)
+                if (i != bias_index) inputs[k++] = i == x_index ? biased : blocks[i];
+            T* output = buffers[output_index];
+            const bool in_place = __is_same(S, T) && (piece.rows == 1 ? matrix[output_index].element_stride == sizeof(S)
+                                                                      : matrix[output_index].is_flat<S>(columns));
+            if (in_place) output = reinterpret_cast<T*>(matrix[output_index].at(row, column));
+            run(inputs, &output, count);
+            if (!in_place) store_piece<S>(output, matrix[output_index], piece);
+
+            if (column_sums)
+                for (ptrdiff_t r = 0; r < piece.rows; ++r)
+#pragma omp simd
+                    for (ptrdiff_t c = 0; c < piece.columns; ++c)
+                        column_sums[column + c] += double(output[r * piece.columns + c]);
+        }
+    }
+}
+
+NPFUSE_FORMULAS_END

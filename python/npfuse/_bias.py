@@ -1,0 +1,143 @@
+"""A bias and an activation in one pass over memory."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from npfuse import _native
+
+__all__ = ["bias_act", "bias_act_backward"]
+
+
+def _parameter_values(activation: str, given: dict[str, float]) -> list[float]:
+    """Return the activation's parameters in order, defaults filled in."""
+    if not isinstance(activation, str):
+        raise TypeError(f"activation: expected a name such as 'relu', got {activation!r}")
+    if activation not in _native.bias_forward_ufuncs:
+        raise ValueError(f"activation: there is no {activation!r}; there are {', '.join(sorted(_native.bias_forward_ufuncs))}")
+    defaults = _native.activation_parameters[activation]
+    for name in given:
+        if name not in defaults:
+            known = ", ".join(defaults) or "none"
+            raise TypeError(f"{name}: {activation} has no such parameter; it has {known}")
+    return [given.get(name, default) for name, default in defaults.items()]
+
+
+def bias_act(
+    x: ArrayLike, bias: ArrayLike, activation: str = "relu", *, out: NDArray[Any] | None = None, **parameters: float
+) -> NDArray[Any]:
+    """Add a bias along the last axis and apply an activation, in one pass.
+
+    Parameters
+    ----------
+    x : array_like, shape (..., n)
+        float16, bfloat16, float32 or float64; integers promote as for `numpy.exp`.
+    bias : array_like, shape (n,)
+        Added to every row.
+    activation : str, default "relu"
+        Name of any elementwise activation of this library.
+    out : ndarray, optional
+        Where the result goes; it may be `x` itself.
+    **parameters : float
+        Parameters of the activation, such as ``alpha=1.0`` for "elu"; each has its usual default.
+
+    Returns
+    -------
+    ndarray, shape (..., n)
+        ``activation(x + bias)``.
+
+    Raises
+    ------
+    TypeError
+        If an operand is complex or an object, or the activation has no such parameter.
+    ValueError
+        If there is no such activation, the shapes do not fit, or `out` is read-only.
+
+    Notes
+    -----
+    The sum is rounded once to the computing type (float32 for half types), then the activation has its own accuracy.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import npfuse as nf
+    >>> nf.bias_act(np.array([[1.0, -2.0], [3.0, 4.0]]), np.array([0.5, -5.0]), "relu")
+    array([[1.5, 0. ],
+           [3.5, 0. ]])
+    """
+    values = _parameter_values(activation, parameters)
+    result: NDArray[Any] = _native.bias_forward_ufuncs[activation](x, bias, *values, out=out)
+    return result
+
+
+def bias_act_backward(
+    dy: ArrayLike,
+    x: ArrayLike,
+    bias: ArrayLike,
+    activation: str = "relu",
+    *,
+    out: NDArray[Any] | None = None,
+    **parameters: float,
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the gradients of `bias_act` with respect to `x` and `bias`, in one pass.
+
+    Parameters
+    ----------
+    dy : array_like, shape (..., n)
+        Gradient with respect to the output.
+    x : array_like, shape (..., n)
+        What `bias_act` was given, before the bias.
+    bias : array_like, shape (n,)
+        What `bias_act` was given.
+    activation : str, default "relu"
+        As for `bias_act`.
+    out : ndarray, optional
+        Where dx goes; it may be `dy` or `x` itself.
+    **parameters : float
+        As for `bias_act`.
+
+    Returns
+    -------
+    dx : ndarray, shape (..., n)
+        ``dy * activation'(x + bias)``.
+    dbias : ndarray, shape (n,)
+        Sum of dx over all rows, carried in double in an order that no number of threads changes.
+
+    Raises
+    ------
+    TypeError
+        If an operand is complex or an object, or the activation has no such parameter.
+    ValueError
+        If there is no such activation, the shapes do not fit, or `out` is read-only.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import npfuse as nf
+    >>> x = np.array([[1.0, -2.0], [3.0, 4.0]])
+    >>> dx, dbias = nf.bias_act_backward(np.ones((2, 2)), x, np.zeros(2), "relu")
+    >>> dbias
+    array([2., 1.])
+    """
+    values = _parameter_values(activation, parameters)
+    gradient, inputs = np.asanyarray(dy), np.asanyarray(x)
+    if inputs.ndim == 0:
+        raise ValueError("x: expected at least one axis, got a scalar")
+    if gradient.shape != inputs.shape:
+        raise ValueError(f"dy: expected the shape of x, {inputs.shape}, got {gradient.shape}")
+    if out is not None and out.shape != inputs.shape:
+        raise ValueError(f"out: expected the shape of x, {inputs.shape}, got {out.shape}")
+    rows = (math.prod(inputs.shape[:-1]), inputs.shape[-1])
+    target = None if out is None else out.reshape(rows)
+    dx, dbias = _native.bias_backward_ufuncs[activation](
+        gradient.reshape(rows), inputs.reshape(rows), bias, *values, out=(target, None)
+    )
+    if out is None:
+        out = dx.reshape(inputs.shape)
+    elif not np.shares_memory(out, dx):  # a layout whose rows cannot be viewed as one matrix
+        out[...] = dx.reshape(inputs.shape)
+    return out, dbias.astype(out.dtype)

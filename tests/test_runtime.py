@@ -1,0 +1,296 @@
+"""The layer under the kernels: which instruction set, how many threads, fork, and the floating-point environment."""
+
+import contextlib
+import ctypes
+import os
+import platform
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import npfuse as nf
+import numpy as np
+import pytest
+from npfuse import _native
+
+MAX_THREADS = 1024
+AVAILABLE_ISAS = _native.config()["available_isas"]
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+needs_affinity = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system cannot pin threads")
+
+
+def python(code, **environment):
+    """Run `code` in a fresh interpreter. One that hangs fails."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("NPFUSE_")}
+    return subprocess.run(
+        [sys.executable, "-c", code], env=inherited | environment, capture_output=True, text=True, timeout=120
+    )
+
+
+def output_of(code, **environment):
+    done = python(code, **environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def numbers(n, dtype=np.float32):
+    return np.random.default_rng(0).normal(scale=8, size=n).astype(dtype)
+
+
+@pytest.fixture(autouse=True)
+def _thread_count_restored():
+    found = nf.get_num_threads()
+    yield
+    nf.set_num_threads(found)
+
+
+# Instruction sets
+
+
+def test_best_isa_is_the_default():
+    assert output_of("from npfuse import _native; print(_native.config()['isa'])") == AVAILABLE_ISAS[0]
+
+
+@pytest.mark.parametrize("isa", AVAILABLE_ISAS)
+def test_isa_can_be_forced(isa):
+    code = "import npfuse as nf; nf.sigmoid([0.5]); print(nf._native.config()['isa'])"
+    assert output_of(code, NPFUSE_ISA=isa) == isa
+
+
+@pytest.mark.parametrize("isa", ["AVX2", "x86-64-v9", "x86-64-v3 ", "X86-64-V3"])
+def test_unknown_isa_fails_the_import(isa):
+    done = python("import npfuse", NPFUSE_ISA=isa)
+    assert done.returncode == 1
+    for part in ["ImportError", "NPFUSE_ISA", f"'{isa}'", *AVAILABLE_ISAS]:
+        assert part in done.stderr
+
+
+def test_show_config(capsys):
+    nf.show_config()
+    shown = capsys.readouterr().out
+    for part in [nf.__version__, _native.config()["isa"], *AVAILABLE_ISAS, str(nf.get_num_threads())]:
+        assert part in shown
+
+
+# The number of threads
+
+PRINT_THREADS = "import npfuse as nf; print(nf.get_num_threads())"
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, MAX_THREADS, np.int64(2)])
+def test_set_num_threads(count):
+    nf.set_num_threads(count)
+    assert nf.get_num_threads() == _native.config()["num_threads"] == count
+
+
+@pytest.mark.parametrize(
+    ("count", "error"),
+    [
+        *[(count, ValueError) for count in (0, -1, -7, MAX_THREADS + 1, 2**31 + 1, 2**64 + 1, 10**30)],
+        *[(count, TypeError) for count in (1.5, np.float64(2), "2", None, True, False, [2])],
+    ],
+    ids=repr,
+)
+def test_set_num_threads_refuses(count, error):
+    nf.set_num_threads(2)
+    with pytest.raises(error, match="threads") as caught:
+        nf.set_num_threads(count)
+    assert repr(count) in str(caught.value)
+    assert nf.get_num_threads() == 2
+
+
+@pytest.mark.parametrize("count", [1, 3, MAX_THREADS])
+def test_thread_count_from_the_environment(count):
+    assert output_of(PRINT_THREADS, NPFUSE_NUM_THREADS=str(count)) == str(count)
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "1.5", "two", "2 ", str(MAX_THREADS + 1), "9" * 30])
+def test_invalid_thread_count_in_the_environment_fails_the_import(count):
+    done = python("import npfuse", NPFUSE_NUM_THREADS=count)
+    assert done.returncode == 1
+    for part in ["ImportError", "NPFUSE_NUM_THREADS", f"'{count}'", str(MAX_THREADS)]:
+        assert part in done.stderr
+
+
+@needs_affinity
+def test_default_thread_count_is_within_the_affinity():
+    assert 1 <= int(output_of(PRINT_THREADS)) <= len(os.sched_getaffinity(0))
+    pinned = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n" + PRINT_THREADS
+    assert output_of(pinned) == "1"
+
+
+# Threads and results
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("count", [2, 3, 8])
+def test_same_bits_with_any_number_of_threads(count, dtype):
+    arrays = [numbers(n, dtype) for n in (1, 1000, 32_767, 32_768, 32_769, 100_003, 1_000_000)]
+    arrays.append(arrays[-1][::-3])
+
+    nf.set_num_threads(1)
+    expected = [nf.sigmoid(x).tobytes() for x in arrays]
+    nf.set_num_threads(count)
+    for x, bits in zip(arrays, expected, strict=True):
+        assert nf.sigmoid(x).tobytes() == bits
+
+
+def test_many_python_threads_at_once():
+    x = numbers(300_000)
+    nf.set_num_threads(1)
+    expected = nf.sigmoid(x).tobytes()
+    workers = 8
+    start = threading.Barrier(workers)
+
+    def compute(_):
+        start.wait()
+        return all(nf.sigmoid(x).tobytes() == expected for _ in range(20))
+
+    nf.set_num_threads(3)
+    with ThreadPoolExecutor(workers) as pool:
+        results = pool.map(compute, range(workers))
+        for count in (1, 4, 2, 8, 3) * 20:  # and the number of threads changes under them
+            nf.set_num_threads(count)
+        assert all(results)
+
+
+# Fork and exit
+
+FORK = """
+import multiprocessing, os, signal, sys, threading
+import numpy as np
+import npfuse as nf
+
+x = np.random.default_rng(0).normal(scale=8, size=300_000).astype(np.float32)
+nf.set_num_threads(4)
+expected = nf.sigmoid(x).tobytes()
+
+def check():
+    return nf.sigmoid(x).tobytes() == expected
+
+def fork(run):
+    child = os.fork()
+    if child == 0:
+        signal.alarm(60)  # a child that hangs is killed, and so fails
+        os._exit(0 if run() else 1)
+    status = os.waitpid(child, 0)[1]
+    if status != 0:
+        sys.exit(f"a forked child ended with status {status}")
+    return True
+"""
+
+FORK_CASES = {
+    "after threads were used": "for _ in range(20): fork(check); assert check()",
+    "a child of a child": "for _ in range(10): fork(lambda: check() and fork(check) and check())",
+    "from a thread": """
+thread = threading.Thread(target=lambda: [fork(check) for _ in range(20)])
+thread.start()
+thread.join()
+""",
+    "while other threads compute": """
+stop = threading.Event()
+def compute():
+    while not stop.is_set():
+        if not check(): os._exit(1)
+threads = [threading.Thread(target=compute) for _ in range(3)]
+for thread in threads: thread.start()
+for _ in range(40): fork(check)
+stop.set()
+for thread in threads: thread.join()
+""",
+    "multiprocessing": """
+with multiprocessing.get_context("fork").Pool(3) as pool:
+    assert all(pool.apply_async(check).get(timeout=60) for _ in range(20))
+""",
+}
+
+
+@needs_fork
+@pytest.mark.parametrize("case", FORK_CASES)
+def test_fork(case):
+    assert output_of(FORK + FORK_CASES[case] + "\nprint('done')") == "done"
+
+
+@pytest.mark.parametrize("daemons", [0, 2])
+def test_clean_exit(daemons):
+    output_of(f"""
+import threading, time
+import numpy as np
+import npfuse as nf
+nf.set_num_threads(4)
+x = np.ones(1_000_000, np.float32)
+nf.sigmoid(x)
+def compute():
+    while True: nf.sigmoid(x)
+for _ in range({daemons}): threading.Thread(target=compute, daemon=True).start()
+time.sleep(0.05)
+""")
+
+
+# The floating-point environment
+
+# Some for the calling thread alone, some for all threads.
+SIZES = [8, 300_000]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_nothing_is_reported_of_what_happens_inside(dtype, size):
+    tiny = np.finfo(dtype).smallest_subnormal
+    x = np.resize(np.array([-1e30, -800, -200, -100, tiny, 200, 1e30, np.inf, -np.inf, np.nan], dtype), size)
+    nf.set_num_threads(3)
+    with np.errstate(all="raise"):
+        nf.sigmoid(x)
+        nf.sigmoid_backward(x, x[::-1])
+
+
+# Where fenv_t keeps the control bits (in units of 4 bytes, as glibc lays it out), and the bits that a user may set.
+CONTROL = {
+    "x86_64": (7, {"flush to zero": 0x8040, "round down": 0x2000, "round up": 0x4000, "truncate": 0x6000}),
+    "aarch64": (0, {"flush to zero": 1 << 24, "round up": 1 << 22, "round down": 2 << 22, "truncate": 3 << 22}),
+}
+CONTROL_WORD, CONTROL_BITS = CONTROL.get(platform.machine(), (0, {}))
+STATUS_BITS = 0x3F if platform.machine() == "x86_64" else 0
+
+
+def environment():
+    found = (ctypes.c_uint32 * 8)()
+    ctypes.CDLL(None).fegetenv(found)
+    return found
+
+
+@contextlib.contextmanager
+def control_bits(bits):
+    found = environment()
+    changed = (ctypes.c_uint32 * 8)(*found)
+    changed[CONTROL_WORD] |= bits
+    ctypes.CDLL(None).fesetenv(changed)
+    try:
+        yield
+    finally:
+        ctypes.CDLL(None).fesetenv(found)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="knows only how glibc stores the environment")
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("setting", CONTROL_BITS)
+def test_the_users_environment_changes_nothing_and_is_left_alone(setting, size):
+    x = np.resize(np.concatenate([numbers(997), np.array([1e-40, -1e-40, -88, -95, -103], np.float32)]), size)
+    y = np.empty_like(x)
+    nf.set_num_threads(3)
+    expected = nf.sigmoid(x).tobytes()
+    dx = nf.sigmoid_backward(x, x).tobytes()
+
+    bits = CONTROL_BITS[setting]
+    with control_bits(bits):
+        before = environment()[CONTROL_WORD] & ~STATUS_BITS
+        nf.sigmoid(x, out=y)
+        forward = y.tobytes()
+        nf.sigmoid_backward(x, x, out=y)
+        after = environment()[CONTROL_WORD] & ~STATUS_BITS
+    assert before & bits == bits
+    assert before == after
+    assert forward == expected
+    assert y.tobytes() == dx

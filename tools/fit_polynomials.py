@@ -1,0 +1,289 @@
+"""Fit the polynomials of csrc/formulas/math/coefficients.h and print that header.
+
+    python tools/fit_polynomials.py > csrc/formulas/math/coefficients.h
+    python tools/fit_polynomials.py --check     # does the header in the tree say the same?
+
+Every polynomial is a minimax fit (Remez exchange in high precision), weighted so that what comes out best is the
+relative error of the function it serves; then its coefficients are rounded to the target type.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import mpmath
+from mpmath import mp, mpf
+
+mp.prec = 320
+
+HEADER = Path(__file__).parent.parent / "csrc" / "formulas" / "math" / "coefficients.h"
+
+
+@dataclass
+class Target:
+    type: str
+    suffix: str
+    bits: int
+
+
+FLOAT = Target("float", "f", 24)
+DOUBLE = Target("double", "", 53)
+
+
+def round_to(value: mpf, bits: int) -> mpf:
+    """The nearest number with so many significant bits."""
+    if value == 0:
+        return mpf(0)
+    mantissa, exponent = mpmath.frexp(value)
+    return mpmath.ldexp(mpmath.nint(mpmath.ldexp(mantissa, bits)), int(exponent) - bits)
+
+
+def literal(value: mpf, target: Target) -> str:
+    """C++ for the value rounded to the target: hexadecimal, without the zeros that say nothing."""
+    mantissa, exponent = float(round_to(value, target.bits)).hex().split("p")
+    return f"{mantissa.rstrip('0').rstrip('.')}p{int(exponent)}{target.suffix}"
+
+
+# ------------------------------------------------------------------------------------------------------ Remez
+
+
+def chebyshev_points(low: mpf, high: mpf, count: int) -> list[mpf]:
+    middle, half = (low + high) / 2, (high - low) / 2
+    return [middle - half * mpmath.cos(mpmath.pi * i / (count - 1)) for i in range(count)]
+
+
+def minimax(function, weight, low, high, powers: list[int]) -> tuple[list[mpf], mpf]:
+    """Coefficients of sum c_i x^powers[i] with the least max |weight * (sum - function)|, and that maximum."""
+    count = len(powers)
+    samples = chebyshev_points(low, high, 40 * (count + 1))
+    values = [function(x) for x in samples]
+    weights = [weight(x) for x in samples]
+    step = (len(samples) - 1) / count
+    chosen = [round(i * step) for i in range(count + 1)]
+    for _ in range(60):
+        system = mpmath.matrix(count + 1, count + 1)
+        right = mpmath.matrix(count + 1, 1)
+        for row, index in enumerate(chosen):
+            for column, power in enumerate(powers):
+                system[row, column] = samples[index] ** power
+            system[row, count] = (-1) ** row / weights[index]
+            right[row] = values[index]
+        solution = mpmath.lu_solve(system, right)
+        coefficients = [solution[i] for i in range(count)]
+        errors = [
+            w * (sum(c * x**p for c, p in zip(coefficients, powers)) - v)
+            for x, v, w in zip(samples, values, weights)
+        ]
+        exchanged = alternating_extrema(errors, count + 1)
+        worst = max(abs(e) for e in errors)
+        if exchanged == chosen or worst <= abs(solution[count]) * mpf("1.0001"):
+            break
+        chosen = exchanged
+    return coefficients, worst
+
+
+def alternating_extrema(errors: list[mpf], wanted: int) -> list[int]:
+    """Indices of the largest errors that alternate in sign, `wanted` of them."""
+    extrema: list[int] = []
+    for index, error in enumerate(errors):
+        if extrema and (errors[extrema[-1]] > 0) == (error > 0):
+            if abs(error) > abs(errors[extrema[-1]]):
+                extrema[-1] = index
+        else:
+            extrema.append(index)
+    while len(extrema) > wanted:
+        if len(extrema) - wanted == 1:
+            extrema.pop(0 if abs(errors[extrema[0]]) < abs(errors[extrema[-1]]) else -1)
+            continue
+        weakest = min(range(len(extrema)), key=lambda i: abs(errors[extrema[i]]))
+        if weakest in (0, len(extrema) - 1):
+            extrema.pop(weakest)
+        else:  # without it two neighbours of equal sign meet: keep the larger
+            left, right = extrema[weakest - 1], extrema[weakest + 1]
+            smaller = weakest - 1 if abs(errors[left]) < abs(errors[right]) else weakest + 1
+            for position in sorted((weakest, smaller), reverse=True):
+                extrema.pop(position)
+    if len(extrema) < wanted:
+        raise ArithmeticError("the error alternates too seldom: degree too high or precision too low")
+    return extrema
+
+
+def fit(function, weight, low, high, degree: int, bits: int) -> tuple[list[mpf], mpf]:
+    """Minimax coefficients, each rounded to `bits`, and the worst weighted error that is left."""
+    exact, _ = minimax(function, weight, low, high, list(range(degree + 1)))
+    rounded = [round_to(c, bits) for c in exact]
+    samples = chebyshev_points(low, high, 1000)
+    worst = max(abs(weight(x) * (mpmath.polyval(rounded[::-1], x) - function(x))) for x in samples)
+    return rounded, worst
+
+
+# ------------------------------------------------------------------------------------------- what is approximated
+
+
+@dataclass
+class Polynomial:
+    name: str
+    variable: str
+    meaning: str
+    function: Callable
+    weight: Callable  # times the polynomial's error: the relative error of what it is used for
+    low: mpf
+    high: mpf
+    degree: int
+
+
+def series(term: Callable, first: int) -> mpf:
+    """Sum of term(n) from `first` until it no longer changes."""
+    total, n = mpf(0), first
+    while True:
+        part = term(n)
+        total += part
+        if abs(part) <= abs(total) * mpf(2) ** -mp.prec:
+            return total
+        n += 1
+
+
+HALF_LN2 = mpmath.log(2) / 2 * mpf("1.0001")  # a little wider: the multiple of ln(2) is chosen by a rounded product
+LOG_LIMIT = 4 * mpf("0.17158") ** 2  # w for an argument of sqrt(2), squared
+
+# The tail of the normal distribution: P(X < -a) = exp(-a^2/2) * (1 + normal_tail(u)) / (2 * (a + 1.25)).
+TAIL_OFFSET = mpf("1.25")
+TAIL_CENTRE = {"float": mpf("4.5"), "double": mpf(6)}
+TAIL_END = {"float": mpf("14.7"), "double": mpf("38.7")}  # where the tail is below half the least subnormal, a times its density too
+
+
+def exp_tail(r):
+    return series(lambda n: r**n / mpmath.factorial(n + 2), 0)
+
+
+def log_tail(z):
+    """(2 * atanh(w / 2) - w) / w^3 with z = w^2."""
+    return series(lambda n: (z / 4) ** n / (4 * (2 * n + 3)), 0)
+
+
+def normal_tail(centre):
+    def function(u):
+        a = centre * (1 + u) / (1 - u)
+        return mpmath.erfc(a / mpmath.sqrt(2)) * mpmath.exp(a * a / 2) * (a + TAIL_OFFSET) - 1
+
+    return function
+
+
+def erf_near_zero(z):
+    """erf(x) / x - 1 with z = x^2."""
+    return series(lambda n: 2 / mpmath.sqrt(mpmath.pi) * (-z) ** n / (mpmath.factorial(n) * (2 * n + 1)), 0) - 1
+
+
+def polynomials(target: Target) -> list[Polynomial]:
+    is_float = target is FLOAT
+    centre, end = TAIL_CENTRE[target.type], TAIL_END[target.type]
+    tail = normal_tail(centre)
+    return [
+        Polynomial(
+            name="exp_tail",
+            variable="r",
+            meaning="exp(r) = 1 + r + r^2 * exp_tail(r), |r| <= ln(2)/2",
+            function=exp_tail,
+            weight=lambda r: max(r * r, mpf("1e-9")) / mpmath.exp(r),
+            low=-HALF_LN2,
+            high=HALF_LN2,
+            degree=4 if is_float else 9,
+        ),
+        Polynomial(
+            name="log_tail",
+            variable="z",
+            meaning="log((2 + w) / (2 - w)) = w + w * z * log_tail(z), z = w^2 <= 0.118",
+            function=log_tail,
+            weight=lambda z: max(z, mpf("1e-9")),
+            low=mpf(0),
+            high=LOG_LIMIT,
+            degree=2 if is_float else 6,
+        ),
+        Polynomial(
+            name="normal_tail",
+            variable="u",
+            meaning=f"P(X < -a) = exp(-a^2/2) * (1 + normal_tail(u)) / (2 * (a + {float(TAIL_OFFSET):g})),"
+            f" u = (a - {float(centre):g}) / (a + {float(centre):g}), 0 <= a <= {float(end):g}",
+            function=tail,
+            weight=lambda u: 1 / (1 + tail(u)),
+            low=mpf(-1),
+            high=(end - centre) / (end + centre),
+            degree=9 if is_float else 22,
+        ),
+        Polynomial(
+            name="erf_near_zero",
+            variable="z",
+            meaning="erf(x) = x + x * erf_near_zero(z), z = x^2 <= 0.25",
+            function=erf_near_zero,
+            weight=lambda z: 1 / (1 + erf_near_zero(z)),
+            low=mpf(0),
+            high=mpf("0.25"),
+            degree=4 if is_float else 9,
+        ),
+    ]
+
+
+def constants(target: Target) -> list[tuple[str, str]]:
+    ln2 = mpmath.log(2)
+    high = round_to(ln2, target.bits)
+    return [
+        ("log2_e", literal(1 / ln2, target)),
+        ("ln2_hi", literal(high, target)),
+        ("ln2_lo", literal(ln2 - high, target)),
+        ("normal_tail_centre", literal(TAIL_CENTRE[target.type], target)),
+        ("normal_tail_end", literal(TAIL_END[target.type], target)),
+        ("inverse_sqrt_2pi", literal(1 / mpmath.sqrt(2 * mpmath.pi), target)),
+        ("sqrt_2", literal(mpmath.sqrt(2), target)),
+        ("sqrt_half", literal(mpmath.sqrt(mpf(1) / 2), target)),
+    ]
+
+
+# -------------------------------------------------------------------------------------------------- the header
+
+
+def write_header() -> str:
+    lines = [
+        "// Written by tools/fit_polynomials.py; do not edit. The minimax polynomials, lowest degree first.",
+        "#pragma once",
+        "",
+        '#include "primitives.h"',
+        "",
+        "NPFUSE_FORMULAS_BEGIN",
+        "",
+        "template <class T>",
+        "struct Constants;",
+    ]
+    for target in (FLOAT, DOUBLE):
+        lines += ["", "template <>", f"struct Constants<{target.type}> {{"]
+        lines += [f"    static constexpr {target.type} {name} = {value};" for name, value in constants(target)]
+        lines += ["};"]
+        for p in polynomials(target):
+            coefficients, error = fit(p.function, p.weight, p.low, p.high, p.degree, target.bits)
+            lines += [
+                "",
+                f"// {p.meaning}; relative error 2^{float(mpmath.log(error, 2)):.1f}",
+                f"NPFUSE_FORMULA {target.type} {p.name}({target.type} {p.variable}) {{",
+                f"    return polynomial({p.variable},  //",
+                *(f"                      {literal(c, target)}," for c in coefficients[:-1]),
+                f"                      {literal(coefficients[-1], target)});",
+                "}",
+            ]
+    return "\n".join([*lines, "", "NPFUSE_FORMULAS_END", ""])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="compare with the header in the tree")
+    header = write_header()
+    if not parser.parse_args().check:
+        print(header, end="")
+        return 0
+    same = header == HEADER.read_text()
+    print("the header is as fitted" if same else "the header differs: run the script again")
+    return 0 if same else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
