@@ -5,6 +5,8 @@
 #include <cstddef>
 
 #include "formulas/describe.h"
+#include "loss_table.h"
+#include "span.h"
 
 namespace npfuse {
 
@@ -13,15 +15,6 @@ enum class Storage { float16, bfloat16, float32, float64 };
 inline constexpr int storage_count = 4;
 
 inline constexpr int max_operands = 8;
-
-template <class T>
-struct Span {
-    const T* first;
-    std::size_t count;
-    const T* begin() const { return first; }
-    const T* end() const { return first + count; }
-    const T& operator[](std::size_t i) const { return first[i]; }
-};
 
 // One formula over contiguous memory. An output may be one of the inputs, never overlap it otherwise.
 template <class T>
@@ -119,9 +112,13 @@ struct KernelTable {
     RowLoop rows[storage_count];
     MaxoutLoop maxout[storage_count];
     MaxoutLoop maxout_backward[storage_count];
+    LossLoop losses_float32;
+    LossLoop losses_float64;
     Span<Activation> activations;
     Span<GatedActivation> gated_activations;
     Span<RowOperation> row_operations;
+    Span<Loss> losses;
+    Span<RowLoss> row_losses;
 };
 
 #if defined(__x86_64__)

@@ -3,11 +3,15 @@
 
 namespace npfuse {
 
+// The values that a parameter may take.
+enum class Domain { real, non_negative, positive, unit_interval };
+
 // A parameter that follows the operands (elu's alpha) and takes its default when the caller leaves it out.
 struct Parameter {
     const char* name;
     double default_value;
     const char* meaning;
+    Domain domain = Domain::real;
 };
 
 // The pieces from which docstrings are put together (bind/docstring.cpp).

@@ -10,6 +10,8 @@
 #include "activations/sigmoid.h"
 #include "activations/silu.h"
 #include "activations/tanh.h"
+#include "losses/cross_entropy.h"
+#include "losses/regression.h"
 #include "rows/softmax.h"
 
 NPFUSE_FORMULAS_BEGIN
@@ -44,5 +46,11 @@ using RowOperations = List<  //
     Softmax,                 //
     LogSoftmax,              //
     LogSumExp>;
+
+using Losses = List<  //
+    MseLoss>;
+
+using RowLosses = List<  //
+    SoftmaxCrossEntropy>;
 
 NPFUSE_FORMULAS_END

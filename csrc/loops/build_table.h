@@ -1,8 +1,10 @@
 // All loops over the whole registry, as one constant table. Each file of isa/ includes this once.
 #include "bias.h"
 #include "elementwise.h"
+#include "losses.h"
 #include "maxout.h"
 #include "parameter.h"
+#include "row_losses.h"
 #include "rows.h"
 
 namespace npfuse::NPFUSE_ISA {
@@ -17,9 +19,13 @@ constinit const KernelTable table = {
     .maxout = {run_maxout<float16>, run_maxout<bfloat16>, run_maxout<float>, run_maxout<double>},
     .maxout_backward = {run_maxout_backward<float16>, run_maxout_backward<bfloat16>, run_maxout_backward<float>,
                         run_maxout_backward<double>},
+    .losses_float32 = run_loss<float>,
+    .losses_float64 = run_loss<double>,
     .activations = ActivationsOf<Activations>::span,
     .gated_activations = GatedActivationsOf<GatedActivations>::span,
     .row_operations = RowOperationsOf<RowOperations>::span,
+    .losses = LossesOf<Losses>::span,
+    .row_losses = RowLossesOf<RowLosses>::span,
 };
 
 }  // namespace npfuse::NPFUSE_ISA

@@ -13,6 +13,8 @@ from npfuse._native import __all__ as _ufuncs
 from npfuse._native import __version__
 from npfuse._prelu import prelu_backward
 from npfuse._runtime import get_num_threads, set_num_threads, show_config
+from npfuse.losses import *  # noqa: F403
+from npfuse.losses import __all__ as _losses
 
 __all__ = [  # noqa: PLE0604
     "__version__",
@@ -27,4 +29,5 @@ __all__ = [  # noqa: PLE0604
     "set_num_threads",
     "show_config",
     *_ufuncs,
+    *_losses,
 ]

@@ -1,0 +1,93 @@
+#include "runtime/losses.h"
+#include "arrays.h"
+#include "loss_arguments.h"
+#include "loss_function.h"
+#include "register.h"
+#include "runtime/isa.h"
+
+namespace npfuse::bind {
+
+namespace {
+
+constexpr int max_slots = 2 + max_loss_inputs + max_loss_parameters + 3;
+
+std::vector<std::string> argument_names(const Loss& loss, bool takes_out) {
+    std::vector<std::string> names = {"pred", "target"};
+    for (const Parameter& operand : loss.operands) names.push_back(operand.name);
+    names.insert(names.end(), {"weight", "reduction"});
+    for (const Parameter& parameter : loss.parameters) names.push_back(parameter.name);
+    if (takes_out) names.push_back("out");
+    return names;
+}
+
+// What the caller gave, else the default; every element in the operand's domain.
+Array operand_array(PyObject* argument, const Parameter& operand) {
+    Array array = is_given(argument) ? number_array(argument, operand.name) : scalar_array(operand.default_value);
+    if (operand.domain != Domain::real && PyArray_SIZE(raw(array)) > 0) {
+        const py::object smallest = py::reinterpret_steal<py::object>(PyArray_Min(raw(array), NPY_RAVEL_AXIS, nullptr));
+        if (!smallest) throw py::error_already_set();
+        check_domain(py::cast<double>(py::float_(smallest)), operand);
+    }
+    return array;
+}
+
+PyObject* call(const Loss& loss, const Signature& signature, Result wanted, PyObject* const* args, Py_ssize_t count,
+               PyObject* keywords) {
+    PyObject* slots[max_slots];
+    signature.sort(args, count, keywords, slots);
+    const std::size_t operands = loss.operands.count;
+    PyObject* const weight_slot = slots[2 + operands];
+    PyObject* const reduction_slot = slots[3 + operands];
+    PyObject* const* const parameter_slots = slots + 4 + operands;
+    PyObject* const out_slot = wanted == Result::value ? nullptr : parameter_slots[loss.parameters.count];
+
+    const Reduction reduction = parse_reduction(reduction_slot);
+    LossCall call;
+    for (std::size_t i = 0; i < loss.parameters.count; ++i)
+        call.parameters[i] = parse_parameter(parameter_slots[i], loss.parameters[i]);
+
+    Array inputs[max_loss_inputs + 1];
+    int input_count = 0;
+    const auto take = [&](Array array, const std::string& name, View& view) {
+        inputs[input_count++] = std::move(array);
+        view_broadcast(raw(inputs[input_count - 1]), raw(inputs[0]), name, "pred", view);
+    };
+    take(floating_array(slots[0], "pred"), "pred", call.inputs[0]);
+    PyArrayObject* const pred = raw(inputs[0]);
+    take(number_array(slots[1], "target"), "target", call.inputs[1]);
+    for (std::size_t i = 0; i < operands; ++i)
+        take(operand_array(slots[2 + i], loss.operands[i]), loss.operands[i].name, call.inputs[2 + i]);
+    if (is_given(weight_slot)) take(number_array(weight_slot, "weight"), "weight", call.weight);
+
+    const npy_intp n = PyArray_SIZE(pred);
+    Array gradient, values;
+    if (wanted != Result::value) {
+        gradient = is_given(out_slot) ? checked_out(out_slot, pred, inputs, input_count) : empty_like(pred);
+        view_of(raw(gradient), call.gradient);
+    }
+    if (wanted != Result::gradient && reduction == Reduction::none) {
+        values = empty_like(pred);
+        view_of(raw(values), call.values);
+    }
+    const bool divides = reduction == Reduction::mean && n > 0;
+    call.scale = divides ? 1.0 / double(n) : 1.0;
+
+    double sum;
+    {
+        ReleasedGil released(n);
+        sum = runtime::run_loss(loss, call, n);
+    }
+    return pack_result(wanted, divides ? sum / double(n) : sum, std::move(values), std::move(gradient), out_slot);
+}
+
+}  // namespace
+
+void register_losses(py::module_& module) {
+    py::list entries;
+    for (const Loss& loss : runtime::active_table().losses)
+        entries.append(loss_functions(loss, call, argument_names(loss, false), argument_names(loss, true)));
+    register_row_losses(entries);
+    module.attr("_losses") = entries;
+}
+
+}  // namespace npfuse::bind

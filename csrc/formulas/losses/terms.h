@@ -1,0 +1,68 @@
+// How a loss says its value and its gradient so that neither loses anything on the way into the sum or the array.
+#pragma once
+
+#include "../math.h"
+
+NPFUSE_FORMULAS_BEGIN
+
+NPFUSE_FORMULA double wide(float x) { return x; }
+NPFUSE_FORMULA double wide(double x) { return x; }
+
+// A value left as the product of two factors: in float neither overflows nor rounds before it reaches the sum.
+template <class T>
+struct Product {
+    T a, b;
+};
+
+NPFUSE_FORMULA double to_double(float value) { return value; }
+NPFUSE_FORMULA double to_double(double value) { return value; }
+template <class T>
+NPFUSE_FORMULA double to_double(Product<T> value) {
+    return wide(value.a) * wide(value.b);
+}
+
+template <class Value>
+NPFUSE_FORMULA double add_value(double sum, Value value) {
+    return sum + to_double(value);
+}
+
+// The product of two floats is exact in double, so that without the instruction the bits are the same.
+#if defined(__FMA__) || defined(__aarch64__)
+template <class T>
+NPFUSE_FORMULA double add_value(double sum, Product<T> value) {
+    return fma(wide(value.a), wide(value.b), sum);
+}
+#endif
+
+// A positive factor of more digits than T has. high is below the factor and low above zero, so that infinity times the
+// factor is infinity, not infinity - infinity.
+template <class T>
+struct Scale;
+
+template <>
+struct Scale<float> {
+    float high, low;
+    double factor;
+
+    NPFUSE_FORMULA explicit Scale(double f) : factor(f) {
+        float nearest = float(f);
+        high = double(nearest) < f ? nearest : from_bits<float>(to_bits(nearest) - 1);
+        low = float(f - double(high));
+    }
+};
+
+template <>
+struct Scale<double> {
+    double factor;
+
+    NPFUSE_FORMULA explicit Scale(double f) : factor(f) {}
+};
+
+// One rounding in all.
+NPFUSE_FORMULA float scaled(float gradient, Scale<float> scale) {
+    return fma(gradient, scale.high, gradient * scale.low);
+}
+NPFUSE_FORMULA float scaled(double gradient, Scale<float> scale) { return float(gradient * scale.factor); }
+NPFUSE_FORMULA double scaled(double gradient, Scale<double> scale) { return gradient * scale.factor; }
+
+NPFUSE_FORMULAS_END

@@ -1,0 +1,236 @@
+// How a loss over rows of class scores runs: rows brought into contiguous memory of the computing type, a few at a
+// time, then two passes over each while it is in cache.
+#pragma once
+
+#include "../formulas/registry.h"
+#include "../table.h"
+#include "elementwise.h"
+#include "row_kernels.h"
+#include "row_search.h"
+#include "views.h"
+
+NPFUSE_FORMULAS_BEGIN
+
+// One row's way through a loss.
+template <class T>
+struct LossRow {
+    const T* x;
+    T* gradient;  // may be x; null: not wanted
+    ptrdiff_t label;
+    const char* probabilities;
+};
+
+// Targets of one row that are spread over its classes: probabilities, smoothed and weighted, block by block.
+template <class T>
+struct SpreadTargets {
+    const RowLossCall& call;
+    const char* probabilities;
+    double share, kept;
+
+    inline void load(ptrdiff_t begin, ptrdiff_t count, T* targets) const {
+        if (probabilities) {
+            const ptrdiff_t stride = call.probabilities.stride;
+            load_number(call.probabilities.starts.number, probabilities + begin * stride, stride, targets, count);
+#pragma omp simd
+            for (ptrdiff_t i = 0; i < count; ++i) targets[i] = fma(targets[i], T(kept), T(share));
+        } else {
+            for (ptrdiff_t i = 0; i < count; ++i) targets[i] = T(share);
+        }
+        if (!call.class_weights) return;
+#pragma omp simd
+        for (ptrdiff_t i = 0; i < count; ++i) targets[i] = T(wide(targets[i]) * call.class_weights[begin + i]);
+    }
+};
+
+template <class Operation, class T>
+inline double softmax_loss_row(const RowLossCall& call, const LossRow<T>& row) {
+    const T* x = row.x;
+    const ptrdiff_t n = call.classes;
+    const double smoothing = call.parameters[0];
+    const bool has_label = call.labels != nullptr;
+    const bool is_spread = !has_label || smoothing > 0;
+    const SpreadTargets<T> spread = {call, row.probabilities, smoothing / double(n), 1 - smoothing};
+
+    const T maximum = row_maximum(x, n);
+    const ptrdiff_t peak = row_position(x, n, maximum);
+    typename Operation::Row sums = {};
+    sums.maximum = wide(maximum);
+    sums.z_loss = call.parameters[1];
+
+    if (is_spread) {
+        LaneSum target, distance;
+        for (ptrdiff_t begin = 0; begin < n; begin += block_length) {
+            const ptrdiff_t count = n - begin < block_length ? n - begin : block_length;
+            T targets[block_length];
+            double distances[block_length];
+            spread.load(begin, count, targets);
+#pragma omp simd
+            for (ptrdiff_t i = 0; i < count; ++i)
+                distances[i] = targets[i] == T(0) ? 0 : wide(targets[i]) * (wide(maximum) - wide(x[begin + i]));
+            distance.add(distances, count);
+            if (begin <= peak && peak < begin + count) {
+                sums.target_at_peak = wide(targets[peak - begin]);
+                targets[peak - begin] = T(0);
+            }
+            target.add(targets, count);
+        }
+        sums.distance = distance.total();
+        sums.target_elsewhere = target.total();
+    }
+    const double weight = has_label && call.class_weights ? call.class_weights[row.label] : 1;
+    if (has_label) {
+        const double target = weight * spread.kept;
+        (row.label == peak ? sums.target_at_peak : sums.target_elsewhere) += target;
+        sums.distance += target * (wide(maximum) - wide(x[row.label]));
+    }
+
+    T scratch[block_length];
+    LaneSum rest;
+    for (ptrdiff_t begin = 0; begin < n; begin += block_length) {
+        const ptrdiff_t count = n - begin < block_length ? n - begin : block_length;
+        T* terms = row.gradient ? row.gradient + begin : scratch;
+#pragma omp simd
+        for (ptrdiff_t i = 0; i < count; ++i) terms[i] = Operation::term(x[begin + i], maximum);
+        if (begin <= peak && peak < begin + count) terms[peak - begin] = T(0);
+        rest.add(terms, count);
+    }
+    // Infinity and NaN are no maximum that a row can be compared to.
+    sums.rest = rest.total() + wide(maximum - maximum);
+    if (!row.gradient) return sums.value();
+
+    T* gradient = row.gradient;
+    const double factor = sums.term_factor() * call.scale;
+    const Split<T> term_factor(factor);
+    const double term_at_label = has_label ? wide(gradient[row.label]) : 0;
+    if (is_spread) {
+        const Split<T> target_factor(-call.scale);
+        for (ptrdiff_t begin = 0; begin < n; begin += block_length) {
+            const ptrdiff_t count = n - begin < block_length ? n - begin : block_length;
+            T targets[block_length];
+            spread.load(begin, count, targets);
+#pragma omp simd
+            for (ptrdiff_t i = 0; i < count; ++i)
+                gradient[begin + i] = term_factor.times(gradient[begin + i], target_factor.times(targets[i], T(0)));
+        }
+    } else {
+#pragma omp simd
+        for (ptrdiff_t i = 0; i < n; ++i) gradient[i] = term_factor.times(gradient[i], T(0));
+    }
+    if (has_label) gradient[row.label] = T(term_at_label * factor - weight * (spread.kept + spread.share) * call.scale);
+    if (peak < n) gradient[peak] = T(sums.peak_gradient() * call.scale);
+    return sums.value();
+}
+
+// Addresses of rows [first, first + count).
+inline void row_starts(const RowView& rows, ptrdiff_t first, ptrdiff_t count, char** starts) {
+    for_each_stretch(rows.starts, first, count, [&](char* start, ptrdiff_t stride, ptrdiff_t position, ptrdiff_t n) {
+        for (ptrdiff_t i = 0; i < n; ++i) starts[position + i] = start + i * stride;
+    });
+}
+
+template <class T>
+inline bool has_direct_rows(const RowView& rows) {
+    return rows.stride == ptrdiff_t(sizeof(T)) && rows.starts.number == number_of<T>;
+}
+
+// Where rows a step apart in memory are nearer to each other than the elements of one, a tile of them is read
+// and written across, so that each cache line is used whole.
+inline bool is_across(const RowView& rows, char* const* starts, ptrdiff_t count, ptrdiff_t* step) {
+    *step = count > 1 ? starts[1] - starts[0] : 0;
+    for (ptrdiff_t r = 2; r < count; ++r)
+        if (starts[r] - starts[r - 1] != *step) return false;
+    const ptrdiff_t between = *step < 0 ? -*step : *step, along = rows.stride < 0 ? -rows.stride : rows.stride;
+    return count > 1 && between < along;
+}
+
+template <class T>
+inline void load_rows(const RowView& rows, char* const* starts, ptrdiff_t count, ptrdiff_t n, T* tile) {
+    const Number number = rows.starts.number;
+    ptrdiff_t step;
+    if (!is_across(rows, starts, count, &step)) {
+        for (ptrdiff_t r = 0; r < count; ++r) load_number(number, starts[r], rows.stride, tile + r * n, n);
+        return;
+    }
+    for (ptrdiff_t i = 0; i < n; ++i) {
+        T column[row_loss_tile];
+        load_number(number, starts[0] + i * rows.stride, step, column, count);
+        for (ptrdiff_t r = 0; r < count; ++r) tile[r * n + i] = column[r];
+    }
+}
+
+template <class T>
+inline void store_rows(const T* tile, const RowView& rows, char* const* starts, ptrdiff_t count, ptrdiff_t n) {
+    const Number number = rows.starts.number;
+    ptrdiff_t step;
+    if (!is_across(rows, starts, count, &step)) {
+        for (ptrdiff_t r = 0; r < count; ++r) store_number(tile + r * n, number, starts[r], rows.stride, n);
+        return;
+    }
+    for (ptrdiff_t i = 0; i < n; ++i) {
+        T column[row_loss_tile];
+        for (ptrdiff_t r = 0; r < count; ++r) column[r] = tile[r * n + i];
+        store_number(column, number, starts[0] + i * rows.stride, step, count);
+    }
+}
+
+template <class Operation, class T>
+double run_row_loss(const RowLossCall& call, ptrdiff_t begin, ptrdiff_t end, void* scratch) {
+    const ptrdiff_t n = call.classes;
+    const bool wants_gradient = call.gradient.starts.data != nullptr;
+    const bool direct_pred = has_direct_rows<T>(call.pred);
+    const bool direct_gradient = wants_gradient && has_direct_rows<T>(call.gradient);
+    T* const tile = static_cast<T*>(scratch);
+    double sum = 0;
+    for (ptrdiff_t first = begin; first < end; first += row_loss_tile) {
+        const ptrdiff_t count = end - first < row_loss_tile ? end - first : row_loss_tile;
+        char *pred[row_loss_tile], *gradient[row_loss_tile], *probabilities[row_loss_tile];
+        row_starts(call.pred, first, count, pred);
+        if (wants_gradient) row_starts(call.gradient, first, count, gradient);
+        if (!call.labels) row_starts(call.probabilities, first, count, probabilities);
+        if (!direct_pred) load_rows(call.pred, pred, count, n, tile);
+
+        T values[row_loss_tile];
+        for (ptrdiff_t r = 0; r < count; ++r) {
+            LossRow<T> row;
+            row.x = direct_pred ? reinterpret_cast<const T*>(pred[r]) : tile + r * n;
+            row.gradient = direct_gradient  ? reinterpret_cast<T*>(gradient[r])
+                           : wants_gradient ? tile + r * n
+                                            : nullptr;
+            row.label = call.labels ? ptrdiff_t(call.labels[first + r]) : -1;
+            row.probabilities = call.labels ? nullptr : probabilities[r];
+            double value = 0;
+            if (call.labels && row.label == call.ignore_index) {
+                if (row.gradient)
+                    for (ptrdiff_t i = 0; i < n; ++i) row.gradient[i] = T(0);
+            } else {
+                value = softmax_loss_row<Operation, T>(call, row);
+            }
+            sum += value;
+            values[r] = T(value);
+        }
+        if (wants_gradient && !direct_gradient) store_rows(tile, call.gradient, gradient, count, n);
+        if (call.values.data) store(values, call.values, first, count);
+    }
+    return sum;
+}
+
+template <class Operation>
+constexpr RowLoss row_loss_entry() {
+    return {Operation::name,
+            Operation::prediction,
+            &Operation::description,
+            parameters_of<Operation>(),
+            Operation::takes_probabilities,
+            run_row_loss<Operation, float>,
+            run_row_loss<Operation, double>};
+}
+
+template <class... Operations>
+struct RowLossesOf;
+template <class... Operations>
+struct RowLossesOf<List<Operations...>> {
+    static constexpr RowLoss entries[] = {row_loss_entry<Operations>()...};
+    static constexpr Span<RowLoss> span = {entries, sizeof...(Operations)};
+};
+
+NPFUSE_FORMULAS_END

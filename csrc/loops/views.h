@@ -1,0 +1,140 @@
+// Arrays of any shape and number type, block by block as contiguous memory of the computing type.
+#pragma once
+
+#include "../loss_table.h"
+#include "storage.h"
+
+NPFUSE_FORMULAS_BEGIN
+
+template <class T>
+inline constexpr Number number_of = sizeof(T) == sizeof(double) ? Number::float64 : Number::float32;
+
+// Where elements [begin, begin + count) lie in memory, as stretches of one stride: visit(address, stride, position,
+// length), position counted from begin.
+template <class Visit>
+inline void for_each_stretch(const View& view, ptrdiff_t begin, ptrdiff_t count, Visit visit) {
+    const int last = view.dimensions - 1;
+    const ptrdiff_t length = view.shape[last], stride = view.strides[last];
+    ptrdiff_t index[max_dimensions];
+    char* row = view.data;
+    ptrdiff_t rest = begin / length;
+    for (int d = last - 1; d >= 0; --d) {
+        index[d] = rest % view.shape[d];
+        rest /= view.shape[d];
+        row += index[d] * view.strides[d];
+    }
+    ptrdiff_t column = begin % length;
+    for (ptrdiff_t position = 0; position < count;) {
+        const ptrdiff_t left = count - position;
+        const ptrdiff_t stretch = length - column < left ? length - column : left;
+        visit(row + column * stride, stride, position, stretch);
+        position += stretch;
+        column = 0;
+        for (int d = last - 1; d >= 0; --d) {
+            row += view.strides[d];
+            if (++index[d] < view.shape[d]) break;
+            row -= view.shape[d] * view.strides[d];
+            index[d] = 0;
+        }
+    }
+}
+
+// In memory as the kernels want it, so that no block needs a copy.
+template <class T>
+inline bool is_direct(const View& view) {
+    return view.dimensions == 1 && view.strides[0] == ptrdiff_t(sizeof(T)) && view.number == number_of<T>;
+}
+
+template <class T>
+inline T* direct(const View& view, ptrdiff_t begin) {
+    return reinterpret_cast<T*>(view.data) + begin;
+}
+
+template <class S, class T>
+NPFUSE_FORMULA T convert(S x) {
+    if constexpr (__is_same(S, float16) || __is_same(S, bfloat16))
+        return T(to_compute(x));
+    else
+        return T(x);
+}
+
+template <class S, class T>
+inline void load_stretch(const char* source, ptrdiff_t stride, T* target, ptrdiff_t n) {
+    const S* contiguous = reinterpret_cast<const S*>(source);
+    if (stride == 0) {
+        const T value = convert<S, T>(*contiguous);
+        for (ptrdiff_t i = 0; i < n; ++i) target[i] = value;
+    } else if (stride != ptrdiff_t(sizeof(S))) {
+        for (ptrdiff_t i = 0; i < n; ++i) target[i] = convert<S, T>(*reinterpret_cast<const S*>(source + i * stride));
+    } else if constexpr (__is_same(S, float16) && __is_same(T, float)) {
+        load_contiguous(contiguous, target, n);
+    } else {
+#pragma omp simd
+        for (ptrdiff_t i = 0; i < n; ++i) target[i] = convert<S, T>(contiguous[i]);
+    }
+}
+
+template <class T>
+inline void load_number(Number number, const char* source, ptrdiff_t stride, T* target, ptrdiff_t n) {
+    switch (number) {
+        case Number::float16:
+            return load_stretch<float16>(source, stride, target, n);
+        case Number::bfloat16:
+            return load_stretch<bfloat16>(source, stride, target, n);
+        case Number::float32:
+            return load_stretch<float>(source, stride, target, n);
+        case Number::float64:
+            return load_stretch<double>(source, stride, target, n);
+        case Number::int8:
+            return load_stretch<int8_t>(source, stride, target, n);
+        case Number::uint8:
+            return load_stretch<uint8_t>(source, stride, target, n);
+        case Number::int16:
+            return load_stretch<int16_t>(source, stride, target, n);
+        case Number::uint16:
+            return load_stretch<uint16_t>(source, stride, target, n);
+        case Number::int32:
+            return load_stretch<int32_t>(source, stride, target, n);
+        case Number::uint32:
+            return load_stretch<uint32_t>(source, stride, target, n);
+        case Number::int64:
+            return load_stretch<int64_t>(source, stride, target, n);
+        case Number::uint64:
+            return load_stretch<uint64_t>(source, stride, target, n);
+    }
+}
+
+// Elements [begin, begin + count): where they lie when that will do, else a copy in the buffer.
+template <class T>
+inline const T* load(const View& view, ptrdiff_t begin, ptrdiff_t count, T* buffer) {
+    if (is_direct<T>(view)) return direct<T>(view, begin);
+    for_each_stretch(view, begin, count, [&](const char* source, ptrdiff_t stride, ptrdiff_t position, ptrdiff_t n) {
+        load_number(view.number, source, stride, buffer + position, n);
+    });
+    return buffer;
+}
+
+template <class T>
+inline void store_number(const T* block, Number number, char* target, ptrdiff_t stride, ptrdiff_t n) {
+    if constexpr (__is_same(T, double)) {
+        store_block<double>(block, target, stride, n);
+    } else {
+        switch (number) {
+            case Number::float16:
+                return store_block<float16>(block, target, stride, n);
+            case Number::bfloat16:
+                return store_block<bfloat16>(block, target, stride, n);
+            default:
+                return store_block<float>(block, target, stride, n);
+        }
+    }
+}
+
+template <class T>
+inline void store(const T* block, const View& view, ptrdiff_t begin, ptrdiff_t count) {
+    for_each_stretch(view, begin, count, [&](char* target, ptrdiff_t stride, ptrdiff_t position, ptrdiff_t n) {
+        store_number(block + position, view.number, target, stride, n);
+    });
+}
+
+NPFUSE_FORMULAS_END

@@ -1,0 +1,107 @@
+// What crosses the layers for losses: arrays of any shape, what is asked of a loss, and its kernels.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "formulas/describe.h"
+#include "span.h"
+
+namespace npfuse {
+
+// How an element of an operand is stored. The first four, in the order of Storage, are also what results are stored as.
+enum class Number { float16, bfloat16, float32, float64, int8, uint8, int16, uint16, int32, uint32, int64, uint64 };
+
+inline constexpr int max_dimensions = 64;
+
+// An array whose elements follow each other in C order of its shape. Neighbouring dimensions that can be walked as one
+// have been joined: contiguous memory, and a single repeated element, have one dimension.
+struct View {
+    char* data = nullptr;  // null: no array
+    Number number;
+    int dimensions;
+    std::ptrdiff_t shape[max_dimensions];
+    std::ptrdiff_t strides[max_dimensions];
+};
+
+inline constexpr int max_loss_inputs = 3;
+inline constexpr int max_loss_parameters = 4;
+
+// A call of an elementwise loss. Every view has as many elements as the prediction; which outputs are null says what
+// is wanted, besides the sum of the values. Outputs are stored as the prediction is.
+struct LossCall {
+    View inputs[max_loss_inputs];  // prediction, target and what else the formula takes
+    View weight;
+    View values;
+    View gradient;
+    double parameters[max_loss_parameters];
+    double scale;  // what the gradient is multiplied by
+};
+
+// One loss over contiguous memory, computed in T.
+template <class T>
+struct LossKernels {
+    // Adds the values to lane sums (loops/lanes.h) and writes the scaled gradients. Only the weighted one reads the
+    // weight.
+    using Fused = void (*)(const T* const* inputs, const T* weight, const double* parameters, double scale, T* gradient,
+                           double* lanes, std::ptrdiff_t n);
+    using Values = void (*)(const T* const* inputs, const T* weight, const double* parameters, T* values,
+                            std::ptrdiff_t n);
+    Fused fused;
+    Fused weighted;
+    Values values;
+};
+
+struct Loss {
+    const char* name;
+    const Description* description;
+    Span<Parameter> operands;  // inputs after the prediction and the target
+    Span<Parameter> parameters;
+    LossKernels<float> float32;
+    LossKernels<double> float64;
+};
+
+// Elements whose values are summed by themselves. These sums are then added in order, so that how the blocks are dealt
+// out to threads changes no bit.
+inline constexpr std::ptrdiff_t loss_block_length = 32768;
+
+// Elements [begin, end) of a call, at most loss_block_length of them; the sum of their values.
+using LossLoop = double (*)(const Loss& loss, const LossCall& call, std::ptrdiff_t begin, std::ptrdiff_t end);
+
+// The rows of an array: where each starts, rows in C order, and the way from one of its elements to the next.
+struct RowView {
+    View starts;
+    std::ptrdiff_t stride;
+};
+
+// A call of a loss that sees a row of class scores at a time. Targets are labels, or probabilities where labels is
+// null.
+struct RowLossCall {
+    RowView pred;
+    std::ptrdiff_t classes;
+    const std::int64_t* labels;  // one for each row, within range or ignore_index
+    std::int64_t ignore_index;
+    RowView probabilities;
+    const double* class_weights;  // null: all 1
+    double parameters[max_loss_parameters];
+    double scale;  // what the gradient is multiplied by
+    View values;   // one for each row, stored as the prediction is; may be null
+    RowView gradient;
+};
+
+// Rows [begin, end) of a call; the sum of their values. scratch holds row_loss_tile rows of the computing type where
+// rows are not contiguous in it already.
+inline constexpr std::ptrdiff_t row_loss_tile = 16;
+using RowLossLoop = double (*)(const RowLossCall& call, std::ptrdiff_t begin, std::ptrdiff_t end, void* scratch);
+
+struct RowLoss {
+    const char* name;
+    const char* prediction;  // the name of its first argument
+    const Description* description;
+    Span<Parameter> parameters;
+    bool takes_probabilities;
+    RowLossLoop float32;
+    RowLossLoop float64;
+};
+
+}  // namespace npfuse
