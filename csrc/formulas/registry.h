@@ -7,6 +7,8 @@
 #include "activations/sigmoid.h"
 #include "activations/silu.h"
 #include "activations/tanh.h"
+#include "optimizers/adam.h"
+#include "optimizers/sgd.h"
 #include "rows/softmax.h"
 
 NPFUSE_FORMULAS_BEGIN
@@ -23,5 +25,12 @@ using Activations = List<  //
 
 using RowOperations = List<  //
     Softmax>;
+
+using Optimizers = List<  //
+    Sgd,                  //
+    SgdMomentum,          //
+    SgdNesterov,          //
+    Adam,                 //
+    AdamAmsgrad>;
 
 NPFUSE_FORMULAS_END

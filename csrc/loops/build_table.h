@@ -2,6 +2,7 @@
 #include "bias.h"
 #include "elementwise.h"
 #include "rows.h"
+#include "update.h"
 
 namespace npfuse::NPFUSE_ISA {
 
@@ -11,8 +12,10 @@ constinit const KernelTable table = {
                     run_elementwise<double>},
     .bias = {run_bias<float16>, run_bias<bfloat16>, run_bias<float>, run_bias<double>},
     .rows = {run_rows<float16>, run_rows<bfloat16>, run_rows<float>, run_rows<double>},
+    .update = {run_update<float16>, run_update<bfloat16>, run_update<float>, run_update<double>},
     .activations = ActivationsOf<Activations>::span,
     .row_operations = RowOperationsOf<RowOperations>::span,
+    .optimizers = OptimizersOf<Optimizers>::span,
 };
 
 }  // namespace npfuse::NPFUSE_ISA
