@@ -11,6 +11,7 @@ void register_runtime(py::module_& module);
 void register_activations(py::module_& module);
 void register_bias(py::module_& module);
 void register_rows(py::module_& module);
+void register_optimizers(py::module_& module);
 
 // Exports a ufunc under its name.
 void add_ufunc(py::module_& module, const std::string& name, const py::object& ufunc);
