@@ -104,6 +104,53 @@ struct RowOperation {
     RowKernel backward;  // dy, y -> dx, or dy, x -> dx
 };
 
+// What a step is made with besides an optimizer's own settings; the same for every element.
+struct UpdateSettings {
+    double step;  // the first is 1
+    double gradient_scale;
+    double coupled_decay;    // times the parameter, added to the gradient
+    double decoupled_decay;  // times the parameter, subtracted from it
+};
+
+// The numbers that a kernel works out once from both kinds of settings.
+struct alignas(64) PreparedUpdate {
+    unsigned char bytes[192];
+};
+
+inline constexpr int max_states = 3;
+
+// An optimizer's step over contiguous memory, in place.
+template <class T>
+struct UpdateKernel {
+    void (*prepare)(const UpdateSettings& common, const double* settings, PreparedUpdate& prepared);
+    void (*run)(const PreparedUpdate& prepared, T* parameter, const T* gradient, T* const* states, std::ptrdiff_t n);
+};
+
+struct Optimizer {
+    const char* name;
+    Span<const char*> setting_names;
+    Span<const char*> states;  // the names of the arrays it keeps for each parameter
+    UpdateKernel<float> float32;
+    UpdateKernel<double> float64;
+};
+
+// Numbers in memory, stride bytes apart, perhaps of the other byte order or not aligned.
+struct Operand {
+    char* data;
+    std::ptrdiff_t stride;
+    Storage storage;
+    bool swapped, aligned;
+};
+
+struct UpdateOperands {
+    Operand parameter, gradient;
+    Operand states[max_states];
+};
+
+// A step over memory of any kind. It computes in the type that the parameter's storage computes in.
+using UpdateLoop = void (*)(const Optimizer& optimizer, const PreparedUpdate& prepared, const UpdateOperands& operands,
+                            std::ptrdiff_t n);
+
 struct KernelTable {
     const char* isa;
     ElementwiseLoop elementwise[storage_count];
@@ -114,11 +161,13 @@ struct KernelTable {
     MaxoutLoop maxout_backward[storage_count];
     LossLoop losses_float32;
     LossLoop losses_float64;
+    UpdateLoop update[storage_count];  // by the parameter's storage
     Span<Activation> activations;
     Span<GatedActivation> gated_activations;
     Span<RowOperation> row_operations;
     Span<Loss> losses;
     Span<RowLoss> row_losses;
+    Span<Optimizer> optimizers;
 };
 
 #if defined(__x86_64__)

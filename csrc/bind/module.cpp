@@ -20,4 +20,5 @@ PYBIND11_MODULE(_native, module, py::mod_gil_not_used()) {
     npfuse::bind::register_bias(module);
     npfuse::bind::register_rows(module);
     npfuse::bind::register_losses(module);
+    npfuse::bind::register_optimizers(module);
 }

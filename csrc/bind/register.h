@@ -13,6 +13,7 @@ void register_bias(py::module_& module);
 void register_rows(py::module_& module);
 void register_losses(py::module_& module);
 void register_row_losses(py::list& entries);
+void register_optimizers(py::module_& module);
 
 // Exports a ufunc under its name.
 void add_ufunc(py::module_& module, const std::string& name, const py::object& ufunc);

@@ -12,6 +12,8 @@
 #include "activations/tanh.h"
 #include "losses/cross_entropy.h"
 #include "losses/regression.h"
+#include "optimizers/adam.h"
+#include "optimizers/sgd.h"
 #include "rows/softmax.h"
 
 NPFUSE_FORMULAS_BEGIN
@@ -52,5 +54,12 @@ using Losses = List<  //
 
 using RowLosses = List<  //
     SoftmaxCrossEntropy>;
+
+using Optimizers = List<  //
+    Sgd,                  //
+    SgdMomentum,          //
+    SgdNesterov,          //
+    Adam,                 //
+    AdamAmsgrad>;
 
 NPFUSE_FORMULAS_END

@@ -6,6 +6,7 @@
 #include "parameter.h"
 #include "row_losses.h"
 #include "rows.h"
+#include "update.h"
 
 namespace npfuse::NPFUSE_ISA {
 
@@ -21,11 +22,13 @@ constinit const KernelTable table = {
                         run_maxout_backward<double>},
     .losses_float32 = run_loss<float>,
     .losses_float64 = run_loss<double>,
+    .update = {run_update<float16>, run_update<bfloat16>, run_update<float>, run_update<double>},
     .activations = ActivationsOf<Activations>::span,
     .gated_activations = GatedActivationsOf<GatedActivations>::span,
     .row_operations = RowOperationsOf<RowOperations>::span,
     .losses = LossesOf<Losses>::span,
     .row_losses = RowLossesOf<RowLosses>::span,
+    .optimizers = OptimizersOf<Optimizers>::span,
 };
 
 }  // namespace npfuse::NPFUSE_ISA

@@ -15,8 +15,12 @@ from npfuse._prelu import prelu_backward
 from npfuse._runtime import get_num_threads, set_num_threads, show_config
 from npfuse.losses import *  # noqa: F403
 from npfuse.losses import __all__ as _losses
+from npfuse.optimizers import SGD, Adam, Optimizer
 
 __all__ = [  # noqa: PLE0604
+    "SGD",
+    "Adam",
+    "Optimizer",
     "__version__",
     "bias_act",
     "bias_act_backward",

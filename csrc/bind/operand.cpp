@@ -1,0 +1,53 @@
+#include "operand.h"
+
+#include <algorithm>
+
+#include "bfloat16.h"
+
+namespace npfuse::bind {
+
+std::optional<Storage> storage_of(PyArrayObject* array) {
+    const int type = PyArray_TYPE(array);
+    switch (type) {
+        case NPY_HALF:
+            return Storage::float16;
+        case NPY_FLOAT:
+            return Storage::float32;
+        case NPY_DOUBLE:
+            return Storage::float64;
+        default:
+            if (type >= NPY_USERDEF && type == bfloat16_type_number()) return Storage::bfloat16;
+            return std::nullopt;
+    }
+}
+
+std::string dtype_name(PyArrayObject* array) {
+    return py::str(py::handle(reinterpret_cast<PyObject*>(PyArray_DESCR(array))));
+}
+
+std::string shape_text(PyArrayObject* array) {
+    return py::str(py::handle(reinterpret_cast<PyObject*>(array)).attr("shape"));
+}
+
+bool same_shape(PyArrayObject* a, PyArrayObject* b) {
+    return PyArray_NDIM(a) == PyArray_NDIM(b) &&
+           std::equal(PyArray_DIMS(a), PyArray_DIMS(a) + PyArray_NDIM(a), PyArray_DIMS(b));
+}
+
+bool same_dense_order(PyArrayObject* a, PyArrayObject* b) {
+    const int common = PyArray_FLAGS(a) & PyArray_FLAGS(b);
+    return (common & (NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_F_CONTIGUOUS)) != 0 || PyArray_NDIM(a) == 1;
+}
+
+Operand operand_of(PyArrayObject* array, Storage storage) {
+    const bool strided = PyArray_NDIM(array) == 1 && !PyArray_IS_C_CONTIGUOUS(array);
+    return {
+        .data = PyArray_BYTES(array),
+        .stride = strided ? PyArray_STRIDE(array, 0) : PyArray_ITEMSIZE(array),
+        .storage = storage,
+        .swapped = PyArray_ISBYTESWAPPED(array),
+        .aligned = PyArray_ISALIGNED(array),
+    };
+}
+
+}  // namespace npfuse::bind

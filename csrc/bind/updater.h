@@ -1,0 +1,69 @@
+// A list of parameters with their states, and the steps that one optimizer takes on them.
+//
+// Made once and kept, so that a step only has to look at the gradients. Everything is checked before the first byte is
+// written.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "numpy.h"
+#include "owned_memory.h"
+#include "runtime/update.h"
+#include "table.h"
+
+namespace npfuse::bind {
+
+class Updater {
+public:
+    // Where `single`, there is one parameter and messages speak of param and grad, not of params[0] and grads[0].
+    Updater(const std::string& optimizer, bool single);
+
+    // Adds parameters, and for each a tuple of states, that step with the settings of this number.
+    void add(const py::list& parameters, const py::list& states, std::size_t settings);
+
+    // Each tuple of settings holds step, gradient_scale, coupled_decay, decoupled_decay and the optimizer's own.
+    void step(const py::object& gradients, const py::list& settings);
+
+private:
+    // An array and where it lay when it was added.
+    struct Held {
+        py::object owner;
+        PyArrayObject* array;
+        const void* data;
+        std::vector<npy_intp> shape, strides;
+
+        explicit Held(const py::object& object);
+        bool is_unchanged() const;
+    };
+
+    struct Slot {
+        Held parameter;
+        std::vector<Held> states;
+        const void* accepted_gradient = nullptr;  // a contiguous gradient here shares no memory with what we write
+        std::unique_ptr<runtime::Walk> walk;
+    };
+
+    std::string parameter_name(std::size_t i) const;
+    std::string gradient_name(std::size_t i) const;
+    std::string state_name(std::size_t i, std::size_t k) const;
+
+    void check_owned(const Held& held, const std::string& name) const;
+    void check_state(const Held& state, const Slot& slot, const std::string& name) const;
+    void accept_gradient(std::size_t i, const py::handle& gradient);
+    Storage check_gradient(std::size_t i, const py::handle& gradient) const;
+    std::vector<runtime::StepSettings> read_settings(const py::list& settings, std::vector<double>& numbers) const;
+
+    const Optimizer& optimizer_;
+    const bool single_;
+    std::vector<Slot> slots_;
+    std::vector<runtime::ArrayUpdate> updates_;  // of each slot
+    OwnedMemory memory_;
+    std::ptrdiff_t total_size_ = 0;
+    std::size_t settings_count_ = 0;
+    std::atomic<bool> in_use_{false};
+};
+
+}  // namespace npfuse::bind

@@ -1,0 +1,186 @@
+// How an optimizer's formula runs over memory: in place, over a parameter, its gradient and its states.
+//
+// A formula turns a gradient into the step to subtract, and brings its states up to date. What all optimizers have in
+// common is done here: the gradient's scale (loss scale, clipping, sign), weight decay of either kind, the subtraction.
+#pragma once
+
+#include "../formulas/registry.h"
+#include "../table.h"
+#include "operand.h"
+
+NPFUSE_FORMULAS_BEGIN
+
+template <class Formula>
+constexpr Span<const char*> states_of() {
+    if constexpr (requires { Formula::states; })
+        return {Formula::states, sizeof(Formula::states) / sizeof(const char*)};
+    else
+        return {nullptr, 0};
+}
+
+template <class Formula, class T>
+struct Prepared {
+    typename Formula::template Scalars<T> scalars;
+    Factor<T> gradient_scale, coupled_decay;
+    T decoupled_decay;
+    bool gradient_as_given;
+};
+
+template <class Formula, class T>
+void prepare_update(const UpdateSettings& common, const double* settings, PreparedUpdate& prepared) {
+    static_assert(sizeof(Formula::setting_names) / sizeof(const char*) * sizeof(double) ==
+                  sizeof(typename Formula::Settings));
+    static_assert(sizeof(Prepared<Formula, T>) <= sizeof(PreparedUpdate));
+    typename Formula::Settings named;
+    __builtin_memcpy(&named, settings, sizeof named);
+    const Prepared<Formula, T> result = {
+        .scalars = Formula::template prepare<T>(common.step, named),
+        .gradient_scale = Factor<T>(common.gradient_scale),
+        .coupled_decay = Factor<T>(common.coupled_decay),
+        .decoupled_decay = T(common.decoupled_decay),
+        .gradient_as_given = common.gradient_scale == 1 && common.coupled_decay == 0,
+    };
+    __builtin_memcpy(&prepared, &result, sizeof result);
+}
+
+// A number of a state as it is read. Subnormal numbers count as zero: a gradient that stays zero lets its averages
+// shrink until they are subnormal, where rounding holds them for ever, and most processors take a hundred times as long
+// over them. They are too small for any parameter to notice.
+template <class T>
+NPFUSE_FORMULA T settled(T x) {
+    constexpr T smallest_normal = sizeof(T) == 4 ? T(0x1p-126) : T(0x1p-1022);
+    return absolute(x) < smallest_normal ? T(0) : x;
+}
+
+template <bool as_given, class Formula, class T>
+NPFUSE_FORMULA auto incoming(const Prepared<Formula, T>& by, T gradient, T parameter) {
+    if constexpr (as_given)
+        return gradient;
+    else
+        return decayed_gradient(by.gradient_scale, gradient, by.coupled_decay,
+                                by.coupled_decay.hi != 0 ? parameter : T(0));
+}
+
+template <class Formula, class T>
+NPFUSE_FORMULA T outgoing(const Prepared<Formula, T>& by, T parameter, T delta) {
+    return parameter - (by.decoupled_decay != 0 ? fma(by.decoupled_decay, parameter, delta) : delta);
+}
+
+template <bool as_given, class Formula, class T>
+inline void sweep(const Prepared<Formula, T> by, T* p, const T* g, T* const* states, ptrdiff_t n) {
+    constexpr size_t state_count = states_of<Formula>().count;
+    if constexpr (state_count == 0) {
+#pragma omp simd
+        for (ptrdiff_t i = 0; i < n; ++i) {
+            p[i] = outgoing(by, p[i], Formula::step(by.scalars, incoming<as_given>(by, g[i], p[i])));
+        }
+    } else if constexpr (state_count == 1) {
+        T* a = states[0];
+#pragma omp simd
+        for (ptrdiff_t i = 0; i < n; ++i) {
+            T x = settled(a[i]);
+            p[i] = outgoing(by, p[i], Formula::step(by.scalars, incoming<as_given>(by, g[i], p[i]), x));
+            a[i] = x;
+        }
+    } else if constexpr (state_count == 2) {
+        T *a = states[0], *b = states[1];
+#pragma omp simd
+        for (ptrdiff_t i = 0; i < n; ++i) {
+            T x = settled(a[i]), y = settled(b[i]);
+            p[i] = outgoing(by, p[i], Formula::step(by.scalars, incoming<as_given>(by, g[i], p[i]), x, y));
+            a[i] = x;
+            b[i] = y;
+        }
+    } else {
+        static_assert(state_count == 3);
+        T *a = states[0], *b = states[1], *c = states[2];
+#pragma omp simd
+        for (ptrdiff_t i = 0; i < n; ++i) {
+            T x = settled(a[i]), y = settled(b[i]), z = settled(c[i]);
+            p[i] = outgoing(by, p[i], Formula::step(by.scalars, incoming<as_given>(by, g[i], p[i]), x, y, z));
+            a[i] = x;
+            b[i] = y;
+            c[i] = z;
+        }
+    }
+}
+
+template <class Formula, class T>
+void update(const PreparedUpdate& prepared, T* parameter, const T* gradient, T* const* states, ptrdiff_t n) {
+    Prepared<Formula, T> by;
+    __builtin_memcpy(&by, &prepared, sizeof by);
+    if (by.gradient_as_given)
+        sweep<true>(by, parameter, gradient, states, n);
+    else
+        sweep<false>(by, parameter, gradient, states, n);
+}
+
+template <class T>
+inline const UpdateKernel<T>& update_kernel(const Optimizer& optimizer) {
+    if constexpr (__is_same(T, float))
+        return optimizer.float32;
+    else
+        return optimizer.float64;
+}
+
+template <class T>
+inline bool in_place(const Operand& operand) {
+    constexpr Storage storage = __is_same(T, float) ? Storage::float32 : Storage::float64;
+    return operand.storage == storage && operand.stride == ptrdiff_t(sizeof(T)) && operand.aligned && !operand.swapped;
+}
+
+template <class S>
+void run_update(const Optimizer& optimizer, const PreparedUpdate& prepared, const UpdateOperands& operands,
+                ptrdiff_t n) {
+    using T = compute_t<S>;
+    const auto run = update_kernel<T>(optimizer).run;
+    const int state_count = int(optimizer.states.count);
+
+    bool all_in_place = in_place<T>(operands.parameter) && in_place<T>(operands.gradient);
+    T* states[max_states];
+    for (int k = 0; k < state_count; ++k) {
+        all_in_place = all_in_place && in_place<T>(operands.states[k]);
+        states[k] = reinterpret_cast<T*>(operands.states[k].data);
+    }
+    if (all_in_place) {
+        run(prepared, reinterpret_cast<T*>(operands.parameter.data), reinterpret_cast<const T*>(operands.gradient.data),
+            states, n);
+        return;
+    }
+
+    Block<T> parameter_buffer, gradient_buffer, state_buffers[max_states];
+    for (ptrdiff_t begin = 0; begin < n; begin += block_length) {
+        const ptrdiff_t count = n - begin < block_length ? n - begin : block_length;
+        T* parameter = const_cast<T*>(load(operands.parameter, begin, count, parameter_buffer.numbers));
+        const T* gradient = load(operands.gradient, begin, count, gradient_buffer.numbers);
+        for (int k = 0; k < state_count; ++k)
+            states[k] = const_cast<T*>(load(operands.states[k], begin, count, state_buffers[k].numbers));
+        run(prepared, parameter, gradient, states, count);
+        store<S>(parameter, operands.parameter, begin, count);
+        for (int k = 0; k < state_count; ++k) store<T>(states[k], operands.states[k], begin, count);
+    }
+}
+
+template <class Formula, class T>
+constexpr UpdateKernel<T> update_kernel_of() {
+    return {prepare_update<Formula, T>, update<Formula, T>};
+}
+
+template <class Formula>
+constexpr Optimizer optimizer() {
+    return {Formula::name,
+            {Formula::setting_names, sizeof(Formula::setting_names) / sizeof(const char*)},
+            states_of<Formula>(),
+            update_kernel_of<Formula, float>(),
+            update_kernel_of<Formula, double>()};
+}
+
+template <class... Formulas>
+struct OptimizersOf;
+template <class... Formulas>
+struct OptimizersOf<List<Formulas...>> {
+    static constexpr Optimizer entries[] = {optimizer<Formulas>()...};
+    static constexpr Span<Optimizer> span = {entries, sizeof...(Formulas)};
+};
+
+NPFUSE_FORMULAS_END

@@ -1,0 +1,365 @@
+"""Every optimizer against its textbook formula, torch, and what may happen to its arrays."""
+
+import os
+import subprocess
+import sys
+
+import npfuse as nf
+import numpy as np
+import pytest
+import reference_optimizers as reference
+from npfuse import _native
+from numpy.lib.stride_tricks import as_strided
+from table import OPTIMIZERS
+
+STEP = 7  # of the states that a single step starts from
+
+row_by_row = pytest.mark.parametrize("row", OPTIMIZERS, ids=str)
+
+
+def make(row, params, **more):
+    return row.cls(params, **{**row.options, **more})
+
+
+def all_bytes(optimizer):
+    """Everything that a step may change."""
+    arrays = [*optimizer.params, *(array for state in optimizer.state for array in state.values())]
+    return [array.tobytes() for array in arrays], [group.steps for group in optimizer.groups]
+
+
+def plausible_states(optimizer, rng):
+    """Fill the states with what they could hold after some steps; the signs of averages are any."""
+    for group in optimizer.groups:
+        group.steps = STEP - 1
+    for state in optimizer.state:
+        for name, array in state.items():
+            values = rng.standard_normal(array.shape)
+            array[...] = values if name in SIGNED_STATES else values**2
+
+
+SIGNED_STATES = {"momentum_buffer", "exp_avg", "grad_avg"}
+
+
+def spread(rng, n):
+    """Numbers of all magnitudes that training meets, a few zeros among them."""
+    return (rng.standard_normal(n) * 10.0 ** rng.uniform(-6, 2, n) * (rng.random(n) > 0.01)).astype(np.float32)
+
+
+def ulp(x):
+    return np.spacing(np.abs(x).astype(np.float32))
+
+
+@row_by_row
+def test_one_step_is_accurate(row):
+    """1 ULP of the parameter and 4 of the update, even where moving averages cancel."""
+    rng = np.random.default_rng(3)
+    n = 200_000
+    p, g = spread(rng, n), spread(rng, n)
+    optimizer = make(row, [p])
+    plausible_states(optimizer, rng)
+    before = p.astype(np.float64)
+    state = {name: array.astype(np.float64) for name, array in optimizer.state[0].items()}
+    expected = reference.take_step(row.reference, before, g.astype(np.float64), state, STEP, row.settings)
+    optimizer.step([g])
+    allowed = ulp(expected) + 4 * ulp(expected - before)
+    assert (np.abs(p - expected) / allowed).max() <= 1
+    for name, array in optimizer.state[0].items():
+        np.testing.assert_array_max_ulp(array, state[name].astype(np.float32), 4)
+
+
+@row_by_row
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_ten_steps_follow_the_textbook(row, dtype):
+    rng = np.random.default_rng(4)
+    p = rng.standard_normal(1000).astype(dtype)
+    optimizer = make(row, [p])
+    expected, state = p.astype(np.float64), {name: np.zeros(1000) for name in optimizer.state[0]}
+    for step in range(1, 11):
+        g = rng.standard_normal(1000).astype(dtype)
+        optimizer.step([g])
+        expected = reference.take_step(row.reference, expected, g.astype(np.float64), state, step, row.settings)
+    tolerance = 1e-6 if dtype == "float32" else 1e-14
+    np.testing.assert_allclose(p, expected, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("row", [row for row in OPTIMIZERS if row.torch], ids=str)
+def test_ten_steps_equal_those_of_torch(row):
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    rng = np.random.default_rng(5)
+    start = rng.standard_normal(1000).astype(np.float32)
+    p, theirs = start.copy(), torch.tensor(start.copy(), requires_grad=True)
+    ours = make(row, [p])
+    other = getattr(torch.optim, row.torch)([theirs], **row.options)
+    for _ in range(10):
+        g = rng.standard_normal(1000).astype(np.float32)
+        ours.step([g])
+        theirs.grad = torch.from_numpy(g)
+        other.step()
+    np.testing.assert_allclose(p, theirs.detach().numpy(), rtol=1e-6, atol=1e-6)
+
+
+@row_by_row
+def test_defaults_are_as_documented(row):
+    optimizer = row.cls([np.zeros(1, np.float32)])
+    for name, value in row.defaults.items():
+        assert optimizer.groups[0].get(name, value) == value
+
+
+def layouts(rng, shape, dtype):
+    """The same numbers in every way that memory can hold them."""
+    values = rng.standard_normal(shape).astype(dtype)
+    padded = np.zeros([2 * n + 1 for n in shape], dtype)
+    yield "C", values.copy()
+    yield "F", np.asfortranarray(values)
+    view = padded[tuple(slice(1, None, 2) for _ in shape)]
+    view[...] = values
+    yield "every other", view
+    yield "backwards", values[::-1].copy()[::-1]
+    unaligned = np.zeros(values.nbytes + 1, np.uint8)[1:].view(dtype).reshape(shape)
+    unaligned[...] = values
+    yield "unaligned", unaligned
+    yield "byte-swapped", values.astype(values.dtype.newbyteorder())
+    yield "transposed", values.swapaxes(0, -1).copy().swapaxes(0, -1)
+
+
+@row_by_row
+@pytest.mark.parametrize("shape", [(7, 5, 33), (3, 2000)])
+def test_layout_changes_no_bit(row, shape):
+    results = []
+    for _, p in layouts(np.random.default_rng(6), shape, np.float32):
+        for _, g in layouts(np.random.default_rng(7), shape, np.float32):
+            mine = p.copy() if p.base is None else p
+            start = mine.copy()
+            optimizer = make(row, [mine])
+            optimizer.step([g])
+            optimizer.step([g])
+            results.append(np.ascontiguousarray(mine, np.float32).tobytes())
+            mine[...] = start
+    assert len(set(results)) == 1
+
+
+@row_by_row
+def test_position_and_threads_change_no_bit(row):
+    rng = np.random.default_rng(8)
+    sizes = [1, 0, 100_000, 3, 70_000, 17, *range(64)]
+    params = [rng.standard_normal(n).astype(np.float32) for n in sizes]
+    grads = [rng.standard_normal(n).astype(np.float32) for n in sizes]
+    results = []
+    before = nf.get_num_threads()
+    try:
+        for threads in (1, 2, 3, 7):
+            nf.set_num_threads(threads)
+            mine = [p.copy() for p in params]
+            optimizer = make(row, mine)
+            for _ in range(3):
+                optimizer.step(grads)
+            results.append(b"".join(all_bytes(optimizer)[0]))
+        alone = [p.copy() for p in params]
+        for p, g in zip(alone, grads, strict=True):
+            optimizer = make(row, [p])
+            for _ in range(3):
+                optimizer.step([g])
+        assert [p.tobytes() for p in alone] == [p.tobytes() for p in mine]
+    finally:
+        nf.set_num_threads(before)
+    assert len(set(results)) == 1
+
+
+@row_by_row
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+@pytest.mark.parametrize("grad_dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_dtypes_mix(row, dtype, grad_dtype):
+    ml_dtypes = pytest.importorskip("ml_dtypes") if "bfloat16" in (dtype, grad_dtype) else None
+    dtype, grad_dtype = (ml_dtypes.bfloat16 if name == "bfloat16" else np.dtype(name) for name in (dtype, grad_dtype))
+    rng = np.random.default_rng(9)
+    p = rng.standard_normal(2500).astype(dtype)
+    g = rng.standard_normal(2500).astype(grad_dtype)
+    computing = np.float64 if dtype == np.float64 else np.float32
+    wide, wide_g = p.astype(computing), g.astype(computing)
+    make(row, [p]).step([g])
+    make(row, [wide]).step([wide_g])
+    assert p.tobytes() == wide.astype(dtype).tobytes()
+
+
+def test_state_is_float32_for_half_types():
+    optimizer = nf.Adam([np.zeros(3, np.float16)])
+    assert {array.dtype for array in optimizer.state[0].values()} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (1,), (0, 3)])
+def test_small_shapes(shape):
+    p = np.ones(shape, np.float32)
+    nf.SGD([p], lr=0.5).step([np.ones(shape, np.float32)])
+    assert (p == 0.5).all()
+
+
+def test_no_parameters_at_all():
+    nf.Adam([]).step([])
+
+
+@row_by_row
+def test_infinite_and_nan_gradients_propagate(row):
+    p = np.ones(40, np.float32)
+    g = np.ones(40, np.float32)
+    g[[3, 17, 35]] = np.nan, np.inf, -np.inf
+    optimizer = make(row, [p])
+    with np.errstate(all="raise"):
+        optimizer.step([g])
+    clean = np.ones(40, np.float32)
+    make(row, [clean]).step([np.ones(40, np.float32)])
+    others = np.setdiff1d(np.arange(40), [3, 17, 35])
+    assert np.isnan(p[3])
+    assert p[others].tobytes() == clean[others].tobytes()
+
+
+# A change to the gradients, and what a step must answer.
+BAD_GRADIENTS = {
+    "too few": (lambda p, g: g[:-1], ValueError, "grads must hold one array for each of the 3 parameters, got 2"),
+    "too many": (lambda p, g: [*g, g[0]], ValueError, "grads must hold .* got 4"),
+    "one array": (lambda p, g: g[0], TypeError, "grads must be a list or tuple of arrays, got numpy.ndarray"),
+    "a shape": (lambda p, g: [g[0], g[1], g[1]], ValueError, r"grads\[2\] must be of its parameter's shape \(5,\)"),
+    "integers": (lambda p, g: [*g[:2], np.ones(5, int)], TypeError, r"grads\[2\] must be of .* got int64"),
+    "complex": (lambda p, g: [*g[:2], np.ones(5, complex)], TypeError, r"grads\[2\] must be of .* got complex128"),
+    "objects": (lambda p, g: [*g[:2], np.ones(5, object)], TypeError, r"grads\[2\] must be of .* got object"),
+    "a list": (lambda p, g: [*g[:2], [1.0] * 5], TypeError, r"grads\[2\] must be a NumPy array, got list"),
+    "None": (lambda p, g: [*g[:2], None], TypeError, r"grads\[2\] must be a NumPy array, got NoneType"),
+    "overlap": (lambda p, g: [*g[:2], p[0].reshape(-1)[:5]], ValueError, r"grads\[2\] shares memory with params\[0\]"),
+    "shifted": (lambda p, g: [*g[:2], p[2][::-1]], ValueError, r"grads\[2\] shares memory with params\[2\]"),
+}
+
+
+@row_by_row
+@pytest.mark.parametrize("case", BAD_GRADIENTS)
+def test_bad_gradients_change_nothing(row, case):
+    change, error, message = BAD_GRADIENTS[case]
+    rng = np.random.default_rng(10)
+    shapes = [(3, 4), (2,), (5,)]
+    params = [rng.standard_normal(shape).astype(np.float32) for shape in shapes]
+    grads = [rng.standard_normal(shape).astype(np.float32) for shape in shapes]
+    optimizer = make(row, params)
+    optimizer.step(grads)
+    before = all_bytes(optimizer)
+    with pytest.raises(error, match=message):
+        optimizer.step(change(params, grads))
+    assert all_bytes(optimizer) == before
+
+
+def test_gradient_that_shares_memory_with_a_state_is_refused():
+    optimizer = nf.Adam([np.ones(4, np.float32), np.ones(4, np.float32)])
+    with pytest.raises(ValueError, match=r"grads\[1\] shares memory with exp_avg_sq of params\[0\]"):
+        optimizer.step([np.ones(4, np.float32), optimizer.state[0]["exp_avg_sq"]])
+
+
+def test_a_gradient_may_be_its_parameter():
+    p = np.full(5, 2.0, np.float32)
+    nf.SGD([p], lr=0.25).step([p])
+    assert (p == 1.5).all()
+
+
+@row_by_row
+def test_parameter_that_became_read_only_changes_nothing(row):
+    params = [np.ones(3, np.float32), np.ones(3, np.float32)]
+    optimizer = make(row, params)
+    params[1].setflags(write=False)
+    before = all_bytes(optimizer)
+    with pytest.raises(ValueError, match=r"params\[1\] is read-only"):
+        optimizer.step([np.ones(3, np.float32)] * 2)
+    assert all_bytes(optimizer) == before
+
+
+def test_parameter_that_changed_shape_is_refused():
+    p = np.ones((2, 3), np.float32)
+    optimizer = nf.SGD([p])
+    p.resize((3, 2), refcheck=False)
+    with pytest.raises(ValueError, match=r"params\[0\] was given another shape"):
+        optimizer.step([np.ones((3, 2), np.float32)])
+
+
+@pytest.mark.parametrize(
+    ("params", "error", "message"),
+    [
+        (np.ones((2, 2), np.float32), TypeError, "params must be a list of arrays"),
+        ([[1.0]], TypeError, r"params\[0\] must be a NumPy array, got list"),
+        ([np.ones(2, np.float32), np.ones(2, int)], TypeError, r"params\[1\] must be of .* got int64"),
+        ([np.ones(2, complex)], TypeError, r"params\[0\] must be of .* got complex128"),
+        ([np.ones(2, np.longdouble)], TypeError, r"params\[0\] must be of "),
+        ([np.frombuffer(bytes(8), np.float32)], ValueError, r"params\[0\] is read-only"),
+        ([as_strided(np.ones(4, np.float32), (3, 2), (4, 4))], ValueError, "share memory with each other"),
+    ],
+)
+def test_bad_parameters(params, error, message):
+    with pytest.raises(error, match=message):
+        nf.SGD(params)
+
+
+def test_parameters_that_share_memory():
+    p = np.ones(10, np.float32)
+    for other in (p, p[::-1], p[9:], p[1:3]):
+        with pytest.raises(ValueError, match=r"params\[\d\] shares memory with params\[\d\]"):
+            nf.Adam([p, other])
+
+
+def test_interleaved_parameters_share_nothing():
+    p, g = np.ones((4, 6), np.float32), np.ones((4, 3), np.float32)
+    nf.SGD([p[:, ::2], p[:, 1::2]], lr=1.0).step([g, 2 * g])
+    assert (p == [[0, -1] * 3] * 4).all()
+
+
+@pytest.mark.parametrize(
+    ("cls", "settings", "error", "message"),
+    [
+        (nf.SGD, {"lr": -1.0}, ValueError, "lr must be at least 0, got -1.0"),
+        (nf.SGD, {"lr": "fast"}, TypeError, "lr must be a number, got 'fast'"),
+        (nf.SGD, {"lr": np.nan}, ValueError, "lr must be finite"),
+        (nf.SGD, {"momentum": -0.1}, ValueError, "momentum must be at least 0"),
+        (nf.SGD, {"nesterov": True}, ValueError, "nesterov needs a momentum"),
+        (nf.SGD, {"weight_decay": -1}, ValueError, "weight_decay must be at least 0"),
+        (nf.SGD, {"maximize": 1}, TypeError, "maximize must be True or False"),
+        (nf.Adam, {"betas": (0.9, 1.0)}, ValueError, r"betas\[1\] must be at least 0 and less than 1"),
+        (nf.Adam, {"betas": 0.9}, TypeError, "betas must be two numbers"),
+        (nf.Adam, {"eps": -1e-8}, ValueError, "eps must be at least 0"),
+        (nf.Adam, {"eps_placement": "somewhere"}, ValueError, "eps_placement must be one of outside, inside, hat"),
+    ],
+)
+def test_bad_settings(cls, settings, error, message):
+    with pytest.raises(error, match=message):
+        cls([np.ones(2, np.float32)], **settings)
+
+
+@row_by_row
+def test_subnormal_states_become_zero(row):
+    """They would stay for ever, and slow every step down."""
+    p = np.ones(100, np.float32)
+    optimizer = make(row, [p])
+    for array in optimizer.state[0].values():
+        array[...] = 1e-40
+    optimizer.step([np.zeros(100, np.float32)])
+    if not row.settings["weight_decay"] or row.settings.get("decoupled_weight_decay"):
+        for name, array in optimizer.state[0].items():
+            assert not ((array != 0) & (np.abs(array) < np.finfo(np.float32).tiny)).any(), name
+
+
+BITS_OF_EVERY_ROW = """
+import hashlib
+import numpy as np
+from table import OPTIMIZERS
+
+digest = hashlib.sha256()
+for row in OPTIMIZERS:
+    rng = np.random.default_rng(0)
+    p = rng.standard_normal(5000).astype(np.float32)
+    optimizer = row.cls([p], **row.options)
+    for _ in range(3):
+        optimizer.step([rng.standard_normal(5000).astype(np.float32)])
+    digest.update(p.tobytes())
+print(digest.hexdigest())
+"""
+
+
+def test_kernels_of_every_isa_give_the_same_bits():
+    digests = {}
+    for isa in _native.config()["available_isas"]:
+        environment = {**os.environ, "NPFUSE_ISA": isa, "PYTHONPATH": os.pathsep.join(sys.path)}
+        digests[isa] = subprocess.check_output([sys.executable, "-c", BITS_OF_EVERY_ROW], env=environment, text=True)
+    digests.pop("x86-64-v2", None)  # has no fused multiply-add: the same accuracy, other bits
+    assert len(set(digests.values())) <= 1, digests
