@@ -9,9 +9,10 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-import npfuse as nf
 import numpy as np
 import pytest
+
+import npfuse as nf
 from npfuse import _native
 
 MAX_THREADS = 1024

@@ -1,0 +1,20 @@
+"""Tests that ask for a `kernel` run once for each row of the table, direction and choice of parameters."""
+
+import pytest
+
+from table import DEFAULT_KERNELS, KERNELS
+
+KERNELS_BY_ARGUMENT = {
+    "any_kernel": KERNELS,
+    "any_backward": [kernel for kernel in KERNELS if kernel.backward],
+    "kernel": DEFAULT_KERNELS,
+    "forward": [kernel for kernel in DEFAULT_KERNELS if not kernel.backward],
+    "backward": [kernel for kernel in DEFAULT_KERNELS if kernel.backward],
+    "parametric": [kernel for kernel in DEFAULT_KERNELS if kernel.parameters],
+}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    for argument, kernels in KERNELS_BY_ARGUMENT.items():
+        if argument in metafunc.fixturenames:
+            metafunc.parametrize(argument, kernels, ids=[kernel.label for kernel in kernels])

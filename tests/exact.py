@@ -1,0 +1,64 @@
+"""Exact results: mpmath's, to well beyond float64, whatever a formula cancels."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import mpmath
+import numpy as np
+from mpmath import mpf
+
+HIGHEST_PRECISION = 4096
+
+
+@dataclass(frozen=True)
+class Exact:
+    """Real numbers as the nearest float64 and what is missing to the truth, in float64 ULP."""
+
+    nearest: np.ndarray
+    remainder: np.ndarray
+
+
+def evaluate(formula: Callable[..., mpf], *operands: float) -> mpf:
+    """Raise the precision until two in a row agree: what cancels or underflows at one is still there at the next."""
+    bits = 100
+    with mpmath.workprec(bits):
+        before = formula(*map(mpf, operands))
+    while bits < HIGHEST_PRECISION:
+        bits *= 2
+        with mpmath.workprec(bits):
+            result = formula(*map(mpf, operands))
+            if result and abs(result - before) <= abs(result) * mpf(2) ** -75:
+                break
+            before = result
+    return result
+
+
+def exact(formula: Callable[..., mpf], points: np.ndarray, parameters: Sequence[float]) -> Exact:
+    """Evaluate f(point, *parameters) at each finite point."""
+    results = [evaluate(formula, float(point), *parameters) for point in points]
+    nearest = np.array([float(result) for result in results])
+    with mpmath.workprec(200):
+        remainder = [
+            float((result - mpf(near)) / mpf(float(step))) if np.isfinite(near) else 0.0
+            for result, near, step in zip(results, nearest, unit_in_last_place(nearest, np.float64), strict=True)
+        ]
+    return Exact(nearest, np.array(remainder))
+
+
+def unit_in_last_place(value: np.ndarray, dtype: type) -> np.ndarray:
+    """Return the distance between neighbouring numbers of the dtype around each value."""
+    limits = np.finfo(dtype)
+    exponent = np.clip(np.frexp(value)[1] - 1, limits.minexp, limits.maxexp - 1)
+    return np.ldexp(1.0, exponent - limits.nmant)
+
+
+def error_in_ulp(result: np.ndarray, truth: Exact) -> np.ndarray:
+    """Measure float32 or float64 results. A result that should have overflowed, or should not, is infinitely wrong."""
+    limits = np.finfo(result.dtype)
+    with np.errstate(all="ignore"):
+        beyond = np.abs(truth.nearest) >= np.ldexp(1 - float(limits.eps) / 4, limits.maxexp)
+        distance = (result.astype(np.float64) - truth.nearest) / unit_in_last_place(truth.nearest, result.dtype)
+        if result.dtype == np.float64:
+            distance = distance - truth.remainder
+    error = np.where(beyond, np.where(result == np.copysign(np.inf, truth.nearest), 0, np.inf), np.abs(distance))
+    return np.where(np.isnan(error), np.inf, error)

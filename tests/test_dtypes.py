@@ -1,0 +1,57 @@
+"""Which dtype goes in and which comes out."""
+
+import numpy as np
+import pytest
+
+from table import Kernel
+
+
+def arguments(kernel: Kernel, x: object) -> tuple:
+    """Everything besides x as Python numbers, which promote nothing."""
+    return (*((1.0,) if kernel.backward else ()), x, *kernel.parameters)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_dtype_is_kept(kernel: Kernel, dtype: type) -> None:
+    assert kernel.function(*arguments(kernel, np.ones(3, dtype))).dtype == dtype
+
+
+@pytest.mark.parametrize("dtype", [np.bool_, np.int8, np.uint8, np.int16, np.uint16, np.int32, np.int64, np.uint64])
+def test_integers_promote_as_for_exp(kernel: Kernel, dtype: type) -> None:
+    x = np.ones(3, dtype)
+    operands = kernel.operands(np.ones(3, np.exp(x).dtype))
+    position = 1 if kernel.backward else 0
+    result = kernel.function(*operands[:position], x, *operands[position + 1 :])
+    np.testing.assert_array_equal(result, kernel.function(*operands))
+    assert result.dtype == np.exp(x).dtype
+
+
+def test_mixed_operands_promote(backward: Kernel) -> None:
+    dy, x, *parameters = backward.operands(np.ones(3, np.float32))
+    assert backward.function(dy.astype(np.float64), x, *parameters).dtype == np.float64
+    assert backward.function(dy.astype(np.float16), x, *parameters).dtype == np.float32
+
+
+def test_dtype_argument_decides(kernel: Kernel) -> None:
+    operands = kernel.operands(np.linspace(-2, 2, 5).astype(np.float32))
+    result = kernel.function(*operands, dtype=np.float64)
+    assert result.dtype == np.float64
+    np.testing.assert_array_equal(result, kernel.function(*(operand.astype(np.float64) for operand in operands)))
+
+
+def test_longdouble_is_refused(kernel: Kernel) -> None:
+    with pytest.raises(TypeError):
+        kernel.function(*kernel.operands(np.ones(3, np.longdouble)))
+
+
+@pytest.mark.parametrize("x", [np.ones(3, complex), np.array(["a"]), np.array([None])])
+def test_what_is_no_real_number_is_refused(kernel: Kernel, x: np.ndarray) -> None:
+    with pytest.raises(TypeError):
+        kernel.function(*arguments(kernel, x))
+
+
+def test_lists_and_python_numbers_become_float64(kernel: Kernel) -> None:
+    from_list = kernel.function(*arguments(kernel, [0.5, 1.5]))
+    assert from_list.dtype == np.float64
+    assert isinstance(kernel.function(*arguments(kernel, 0.5)), np.float64)
+    assert kernel.function(*arguments(kernel, 0.5)) == from_list[0]
