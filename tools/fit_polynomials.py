@@ -148,9 +148,8 @@ def series(term: Callable, first: int) -> mpf:
 HALF_LN2 = mpmath.log(2) / 2 * mpf("1.0001")  # a little wider: the multiple of ln(2) is chosen by a rounded product
 LOG_LIMIT = 4 * mpf("0.17158") ** 2  # w for an argument of sqrt(2), squared
 
-# The tail of the normal distribution: P(X < -a) = exp(-a^2/2) * (1 + normal_tail(u)) / (2 * (a + 1.25)).
-TAIL_OFFSET = mpf("1.25")
-TAIL_CENTRE = {"float": mpf("4.5"), "double": mpf(6)}
+# The tail of the normal distribution, P(X < -a).
+TAIL_CENTRE = {"float": mpf(5), "double": mpf(6)}
 TAIL_END = {"float": mpf("14.7"), "double": mpf("38.7")}  # where the tail is below half the least subnormal, a times its density too
 
 
@@ -163,10 +162,11 @@ def log_tail(z):
     return series(lambda n: (z / 4) ** n / (4 * (2 * n + 3)), 0)
 
 
-def normal_tail(centre):
+def normal_tail_shape(centre):
     def function(u):
-        a = centre * (1 + u) / (1 - u)
-        return mpmath.erfc(a / mpmath.sqrt(2)) * mpmath.exp(a * a / 2) * (a + TAIL_OFFSET) - 1
+        p = u + mpf("0.5")
+        a = centre * p / (1 - p)
+        return (mpmath.erfc(a / mpmath.sqrt(2)) * mpmath.exp(a * a / 2) * (a + 1) - 1) / p
 
     return function
 
@@ -179,14 +179,14 @@ def erf_near_zero(z):
 def polynomials(target: Target) -> list[Polynomial]:
     is_float = target is FLOAT
     centre, end = TAIL_CENTRE[target.type], TAIL_END[target.type]
-    tail = normal_tail(centre)
+    tail = normal_tail_shape(centre)
     return [
         Polynomial(
             name="exp_tail",
             variable="r",
             meaning="exp(r) = 1 + r + r^2 * exp_tail(r), |r| <= ln(2)/2",
             function=exp_tail,
-            weight=lambda r: max(r * r, mpf("1e-9")) / mpmath.exp(r),
+            weight=lambda r: abs(r * r / mpmath.expm1(r)) if r else mpf(0),  # best for expm1
             low=-HALF_LN2,
             high=HALF_LN2,
             degree=4 if is_float else 9,
@@ -202,15 +202,15 @@ def polynomials(target: Target) -> list[Polynomial]:
             degree=2 if is_float else 6,
         ),
         Polynomial(
-            name="normal_tail",
+            name="normal_tail_shape",
             variable="u",
-            meaning=f"P(X < -a) = exp(-a^2/2) * (1 + normal_tail(u)) / (2 * (a + {float(TAIL_OFFSET):g})),"
-            f" u = (a - {float(centre):g}) / (a + {float(centre):g}), 0 <= a <= {float(end):g}",
+            meaning="P(X < -a) = exp(-a^2/2) * (1 + (u + 1/2) * normal_tail_shape(u)) / (2 * a + 2),"
+            f" u + 1/2 = a / (a + {float(centre):g}), 0 <= a <= {float(end):g}",
             function=tail,
-            weight=lambda u: 1 / (1 + tail(u)),
-            low=mpf(-1),
-            high=(end - centre) / (end + centre),
-            degree=9 if is_float else 22,
+            weight=lambda u: (u + mpf("0.5")) / (1 + (u + mpf("0.5")) * tail(u)),
+            low=mpf("-0.499999"),
+            high=end / (end + centre) - mpf("0.5"),
+            degree=9 if is_float else 21,
         ),
         Polynomial(
             name="erf_near_zero",
@@ -236,6 +236,7 @@ def constants(target: Target) -> list[tuple[str, str]]:
         ("normal_tail_end", literal(TAIL_END[target.type], target)),
         ("inverse_sqrt_2pi", literal(1 / mpmath.sqrt(2 * mpmath.pi), target)),
         ("sqrt_2", literal(mpmath.sqrt(2), target)),
+        ("sqrt_2_lo", literal(mpmath.sqrt(2) - round_to(mpmath.sqrt(2), target.bits), target)),
         ("sqrt_half", literal(mpmath.sqrt(mpf(1) / 2), target)),
     ]
 

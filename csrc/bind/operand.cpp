@@ -25,10 +25,6 @@ std::string dtype_name(PyArrayObject* array) {
     return py::str(py::handle(reinterpret_cast<PyObject*>(PyArray_DESCR(array))));
 }
 
-std::string shape_text(PyArrayObject* array) {
-    return py::str(py::handle(reinterpret_cast<PyObject*>(array)).attr("shape"));
-}
-
 bool same_shape(PyArrayObject* a, PyArrayObject* b) {
     return PyArray_NDIM(a) == PyArray_NDIM(b) &&
            std::equal(PyArray_DIMS(a), PyArray_DIMS(a) + PyArray_NDIM(a), PyArray_DIMS(b));

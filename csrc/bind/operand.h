@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "arrays.h"
 #include "numpy.h"
 #include "table.h"
 
@@ -14,7 +15,6 @@ inline PyArrayObject* as_array(PyObject* object) { return reinterpret_cast<PyArr
 std::optional<Storage> storage_of(PyArrayObject* array);
 
 std::string dtype_name(PyArrayObject* array);
-std::string shape_text(PyArrayObject* array);
 
 bool same_shape(PyArrayObject* a, PyArrayObject* b);
 

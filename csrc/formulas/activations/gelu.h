@@ -20,18 +20,24 @@ struct Gelu {
 
     template <class T>
     NPFUSE_FORMULA static T forward(T x) {
+        // relu(x) - |x| * P(X < -|x|)
         T a = bounded_absolute(x, Constants<T>::normal_tail_end);
-        NormalTail<T> n = normal_tail<T>({a, T(0)}, two_product(T(-0.5) * a, a));
-        return relu_minus(x, -a, {n.tail.hi, n.tail.lo, n.scale});
+        NormalTail<T> tail = normal_tail<T>({a, T(0)}, two_product(T(-0.5) * a, a));
+        T factor = a * tail.density.scale;
+        T product = factor * tail.numerator.hi;
+        T product_lo = fma(factor, tail.numerator.lo, fma(factor, tail.numerator.hi, -product));
+        return relu_minus(x, quotient<T>({product, product_lo}, tail.denominator));
     }
 
     template <class T>
     NPFUSE_FORMULA static T backward(T dy, T x) {
+        // At -|x| it is P(X < -|x|) - |x| * density, and the derivatives at x and -x add up to 1.
         T a = bounded_absolute(x, Constants<T>::normal_tail_end);
-        NormalTail<T> n = normal_tail<T>({a, T(0)}, two_product(T(-0.5) * a, a));
-        T slope = -a * Constants<T>::inverse_sqrt_2pi;
-        T below = fma(slope, n.density.hi, n.tail.hi) + fma(slope, n.density.lo, n.tail.lo);
-        T scaled = below * n.scale * Lift<T>::down;
+        NormalTail<T> tail = normal_tail<T>({a, T(0)}, two_product(T(-0.5) * a, a));
+        Pair<T> q = unevaluated(quotient(tail.numerator, tail.denominator));
+        T slope = -a * (Constants<T>::inverse_sqrt_2pi * Lift<T>::down);
+        T below = fma(slope, tail.density.hi, q.hi) + fma(slope, tail.density.lo, q.lo);
+        T scaled = below * tail.density.scale;
         return dy * unless_nan(x, x < T(0) ? scaled : T(1) - scaled);
     }
 };

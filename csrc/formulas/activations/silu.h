@@ -21,28 +21,27 @@ struct Silu {
 
     template <class T>
     NPFUSE_FORMULA static T forward(T x) {
-        using L = Lift<T>;
-        Scaled<T> t = exp_minus_absolute(x);
-        bool negative = x < T(0);
-        Pair<T> numerator = {negative ? t.hi : T(1), negative ? t.lo : T(0)};
-        T factor = negative ? -bounded_absolute(x, -L::lowest) : x;
-        // A negative result stays lifted to the end, a positive one is never lifted, lest it overflow.
-        T scale = negative ? t.scale : T(1);
-        T drop = negative ? L::down : T(1);
-        Quotient<T> sigmoid = quotient_by_one_plus(numerator, lowered(t), T(1));
-        return unless_nan(x, fma(factor, sigmoid.hi, factor * sigmoid.rest * sigmoid.inverse) * scale * drop);
+        // relu(x) - |x| * t / (1 + t), where t = exp(-|x|)
+        constexpr T one = Lift<T>::up;
+        Scaled<T> e = exp_minus_absolute(x);
+        T t = e.hi * e.scale;
+        T factor = bounded_absolute(x, -Lift<T>::lowest) * e.scale;
+        T product = factor * e.hi;
+        T product_lo = fma(factor, e.lo, fma(factor, e.hi, -product));
+        return relu_minus(x, quotient_by_one_plus<T>({product, product_lo}, t, one));
     }
 
     template <class T>
     NPFUSE_FORMULA static T backward(T dy, T x) {
         using L = Lift<T>;
         // At -|x| it is t * upper * (1 - |x| * upper), and the derivatives at x and -x add up to 1.
-        Scaled<T> t = exp_minus_absolute(x);
-        Pair<T> upper = unevaluated(quotient_by_one_plus<T>({T(1), T(0)}, lowered(t), T(1)));
+        Scaled<T> e = exp_minus_absolute(x);
+        T t = e.hi * (e.scale * L::down);
+        Pair<T> upper = unevaluated(quotient_by_one_plus<T>({T(1), T(0)}, t, T(1)));
         T magnitude = -bounded_absolute(x, -L::lowest);
         T bracket = fma(magnitude, upper.hi, T(1)) + magnitude * upper.lo;
-        T lower = (t.hi + t.lo) * (upper.hi + upper.lo);
-        T below = lower * bracket * t.scale * L::down;
+        T lower = e.hi * upper.hi + (e.lo * upper.hi + e.hi * upper.lo);
+        T below = lower * bracket * e.scale * L::down;
         return dy * unless_nan(x, x < T(0) ? below : T(1) - below);
     }
 };

@@ -2,19 +2,10 @@
 #pragma once
 
 #include "../describe.h"
+#include "../rows/softmax.h"
 #include "terms.h"
 
 NPFUSE_FORMULAS_BEGIN
-
-// exp(x - maximum) for x <= maximum, <= 0.6 ULP: the rounding error of the difference goes into the exponential too.
-template <class T>
-NPFUSE_FORMULA T exp_below(T x, T maximum) {
-    using L = Lift<T>;
-    Pair<T> difference = two_sum(x, -maximum);
-    bool vanishes = difference.hi < L::lowest;
-    Scaled<T> e = exp_scaled(vanishes ? L::lowest : difference.hi, L::bits, vanishes ? T(0) : difference.lo);
-    return (e.hi + e.lo) * e.scale * L::down;
-}
 
 struct SoftmaxCrossEntropy {
     static constexpr const char* name = "softmax_cross_entropy";

@@ -13,21 +13,22 @@ struct Constants<float> {
     static constexpr float log2_e = 0x1.715476p0f;
     static constexpr float ln2_hi = 0x1.62e43p-1f;
     static constexpr float ln2_lo = -0x1.05c61p-29f;
-    static constexpr float normal_tail_centre = 0x1.ap1f;
+    static constexpr float normal_tail_centre = 0x1.4p2f;
     static constexpr float normal_tail_end = 0x1.d66666p3f;
     static constexpr float inverse_sqrt_2pi = 0x1.988454p-2f;
     static constexpr float sqrt_2 = 0x1.6a09e6p0f;
+    static constexpr float sqrt_2_lo = 0x1.9fcef4p-26f;
     static constexpr float sqrt_half = 0x1.6a09e6p-1f;
 };
 
-// exp(r) = 1 + r + r^2 * exp_tail(r), |r| <= ln(2)/2; relative error 2^-28.0
+// exp(r) = 1 + r + r^2 * exp_tail(r), |r| <= ln(2)/2; relative error 2^-25.8
 NPFUSE_FORMULA float exp_tail(float r) {
     return polynomial(r,  //
-                      0x1.fffffcp-2f,
-                      0x1.555492p-3f,
-                      0x1.5558f2p-5f,
-                      0x1.1239e4p-7f,
-                      0x1.6a2422p-10f);
+                      0x1.fffffep-2f,
+                      0x1.5554bp-3f,
+                      0x1.555674p-5f,
+                      0x1.122776p-7f,
+                      0x1.6bec46p-10f);
 }
 
 // log((2 + w) / (2 - w)) = w + w * z * log_tail(z), z = w^2 <= 0.118; relative error 2^-30.1
@@ -38,20 +39,19 @@ NPFUSE_FORMULA float log_tail(float z) {
                       0x1.31e32ep-9f);
 }
 
-// P(X < -a) = exp(-a^2/2) * (1 + normal_tail_shape(u)) / (2 * (a + 1)), u = (a - 3.25) / (a + 3.25), 0 <= a <= 14.7; relative error 2^-28.9
+// P(X < -a) = exp(-a^2/2) * (1 + (u + 1/2) * normal_tail_shape(u)) / (2 * a + 2), u + 1/2 = a / (a + 5), 0 <= a <= 14.7; relative error 2^-28.5
 NPFUSE_FORMULA float normal_tail_shape(float u) {
     return polynomial(u,  //
-                      -0x1.241b24p-5f,
-                      -0x1.8f410cp-3f,
-                      -0x1.de14ep-7f,
-                      0x1.58cd76p-4f,
-                      -0x1.bf2beep-5f,
-                      0x1.7d398cp-7f,
-                      0x1.14794p-8f,
-                      -0x1.23d8eep-9f,
-                      -0x1.1e4e6p-11f,
-                      0x1.4a0508p-12f,
-                      0x1.e3e9bap-14f);
+                      -0x1.3b4328p-3f,
+                      -0x1.b2bbe6p-2f,
+                      0x1.5877c2p0f,
+                      -0x1.2f7f78p1f,
+                      0x1.86b3a6p1f,
+                      -0x1.7b6ac8p1f,
+                      0x1.062f5ap1f,
+                      -0x1.7fac74p-1f,
+                      -0x1.039808p-2f,
+                      0x1.a8fd58p-2f);
 }
 
 // erf(x) = x + x * erf_near_zero(z), z = x^2 <= 0.25; relative error 2^-28.4
@@ -73,22 +73,23 @@ struct Constants<double> {
     static constexpr double normal_tail_end = 0x1.359999999999ap5;
     static constexpr double inverse_sqrt_2pi = 0x1.9884533d43651p-2;
     static constexpr double sqrt_2 = 0x1.6a09e667f3bcdp0;
+    static constexpr double sqrt_2_lo = -0x1.bdd3413b26456p-54;
     static constexpr double sqrt_half = 0x1.6a09e667f3bcdp-1;
 };
 
-// exp(r) = 1 + r + r^2 * exp_tail(r), |r| <= ln(2)/2; relative error 2^-56.4
+// exp(r) = 1 + r + r^2 * exp_tail(r), |r| <= ln(2)/2; relative error 2^-54.7
 NPFUSE_FORMULA double exp_tail(double r) {
     return polynomial(r,  //
-                      0x1.000000000000ap-1,
-                      0x1.55555555554fap-3,
-                      0x1.555555555087ep-5,
-                      0x1.1111111127cp-7,
-                      0x1.6c16c18429e54p-10,
-                      0x1.a01a012a4fadfp-13,
-                      0x1.a0199a0cbf682p-16,
-                      0x1.71df25626b8c6p-19,
-                      0x1.28ad729246084p-22,
-                      0x1.ad7f579140f35p-26);
+                      0x1.0000000000005p-1,
+                      0x1.5555555555539p-3,
+                      0x1.55555555522b7p-5,
+                      0x1.1111111118f9ep-7,
+                      0x1.6c16c17edbceep-10,
+                      0x1.a01a017518d3cp-13,
+                      0x1.a019a76ee7551p-16,
+                      0x1.71de87fe24df7p-19,
+                      0x1.28a1e04d4fdb2p-22,
+                      0x1.ae6bb59039a45p-26);
 }
 
 // log((2 + w) / (2 - w)) = w + w * z * log_tail(z), z = w^2 <= 0.118; relative error 2^-58.9
@@ -103,32 +104,31 @@ NPFUSE_FORMULA double log_tail(double z) {
                       0x1.2f06307ec838ap-18);
 }
 
-// P(X < -a) = exp(-a^2/2) * (1 + normal_tail_shape(u)) / (2 * (a + 1)), u = (a - 6) / (a + 6), 0 <= a <= 38.7; relative error 2^-56.2
+// P(X < -a) = exp(-a^2/2) * (1 + (u + 1/2) * normal_tail_shape(u)) / (2 * a + 2), u + 1/2 = a / (a + 6), 0 <= a <= 38.7; relative error 2^-55.5
 NPFUSE_FORMULA double normal_tail_shape(double u) {
     return polynomial(u,  //
-                      -0x1.7d4b85144ccd2p-4,
-                      -0x1.5c438de6f0fe6p-3,
-                      0x1.46229bd01702bp-4,
-                      -0x1.1e9d4130ed17cp-7,
-                      -0x1.08766e432e4a8p-5,
-                      0x1.7227accaee061p-5,
-                      -0x1.43da9f7380d35p-5,
-                      0x1.b212c028385f7p-6,
-                      -0x1.ceac1d8d8244bp-7,
-                      0x1.80c840e5d0a6ep-8,
-                      -0x1.c79a7c2070728p-10,
-                      0x1.f52d0b86ef663p-13,
-                      0x1.3d0ba16e83b06p-14,
-                      -0x1.ba23395aed203p-15,
-                      0x1.28225e8ecc5eep-17,
-                      0x1.dee7367b366dbp-19,
-                      -0x1.0c73e54dc4402p-19,
-                      -0x1.f3871c32872fbp-30,
-                      0x1.1cf072dc00c1bp-22,
-                      -0x1.4fc0c2c79f7c5p-25,
-                      -0x1.0cee28bdbecf9p-25,
-                      0x1.7915bb670d5efp-28,
-                      0x1.9d47d619cdd15p-29);
+                      -0x1.7d4b85144ccd2p-3,
+                      -0x1.3b3b96b9952fap-2,
+                      0x1.40af1944d6195p0,
+                      -0x1.5298ed57e4ea9p1,
+                      0x1.107b51c719519p2,
+                      -0x1.67e2cd28bbb0ep2,
+                      0x1.8beafaddf8c0bp2,
+                      -0x1.65c33593b42ecp2,
+                      0x1.f9b49b3308cc3p1,
+                      -0x1.e3b169383bf4bp0,
+                      0x1.c16ed2b262d17p-3,
+                      0x1.1475a2e02b3c9p-1,
+                      -0x1.d7bf51d813c6ep-2,
+                      0x1.d9c0cdb36b585p-5,
+                      0x1.6364fe54350e3p-3,
+                      -0x1.cfc1bd4bf1f6p-4,
+                      -0x1.24a58f3c9bffbp-5,
+                      0x1.2299c62c41b18p-4,
+                      -0x1.68a11e5fa6526p-9,
+                      -0x1.22013e9f73686p-5,
+                      0x1.5269d34e96e25p-8,
+                      0x1.9bbc862badc8cp-7);
 }
 
 // erf(x) = x + x * erf_near_zero(z), z = x^2 <= 0.25; relative error 2^-55.7

@@ -8,24 +8,24 @@
 
 NPFUSE_FORMULAS_BEGIN
 
-// For a standard normal X, times Lift::up: its density at a, without the factor 1/sqrt(2 pi), and P(X < -a).
+// For a standard normal X: P(X < -a) = numerator * density.scale / denominator, and exp(-a^2/2) = density / Lift::up.
 template <class T>
 struct NormalTail {
-    Pair<T> density, tail;
-    T scale;  // belongs to both
+    Scaled<T> density;
+    Pair<T> numerator, denominator;
 };
 
-// 0 <= a <= Constants::normal_tail_end, given -a^2/2 exactly. Relative error of the tail 2^-26 (float), 2^-55 (double).
+// 0 <= a <= Constants::normal_tail_end, given -a^2/2 exactly. Relative error 2^-26 (float), 2^-55 (double).
 template <class T>
 NPFUSE_FORMULA NormalTail<T> normal_tail(Pair<T> a, Pair<T> minus_half_square) {
     using C = Constants<T>;
-    Scaled<T> e = exp_scaled(minus_half_square.hi, Lift<T>::bits, minus_half_square.lo);
-    T u = (a.hi - C::normal_tail_centre) / (a.hi + C::normal_tail_centre);
-    Pair<T> numerator = {e.hi, fma(e.hi + e.lo, normal_tail_shape(u), e.lo)};
-    // 2 * a + 2 has its error exactly in either order: 2 has a single bit.
-    T sum = fma(T(2), a.hi, T(2));
-    Pair<T> denominator = {sum, fma(T(2), a.lo, fma(T(2), a.hi, T(2) - sum))};
-    return {{e.hi, e.lo}, unevaluated(quotient(numerator, denominator)), e.scale};
+    constexpr T two = T(2) * Lift<T>::up;
+    Scaled<T> e = exp_scaled(minus_half_square, Lift<T>::bits);
+    T u = a.hi / (a.hi + C::normal_tail_centre);
+    Pair<T> numerator = fast_two_sum(e.hi, fma(e.hi, u * normal_tail_shape(u - T(0.5)), e.lo));
+    // 2 * a + 2 yields its error exactly although a may be the larger: 2 has a single bit.
+    T sum = fma(two, a.hi, two);
+    return {e, numerator, {sum, fma(two, a.lo, fma(two, a.hi, two - sum))}};
 }
 
 // <= 1 ULP, all x; subnormal results within one step.
@@ -35,12 +35,13 @@ NPFUSE_FORMULA T erfc(T x) {
     constexpr T end = T(sizeof(T) == 4 ? 10.1 : 27.3);
     T b = bounded_absolute(x, end);
     T a = b * C::sqrt_2;
-    Pair<T> distance = {a, fma(b, C::sqrt_2, -a)};
-    NormalTail<T> normal = normal_tail(distance, two_product(-b, b));
-    T scale = normal.scale * Lift<T>::down * T(2);
-    T hi = normal.tail.hi * scale, lo = normal.tail.lo * scale;
-    Pair<T> upper = fast_two_sum(T(2), -hi);
-    return unless_nan(x, x < T(0) ? upper.hi + (upper.lo - lo) : hi + lo);
+    Pair<T> distance = {a, fma(b, C::sqrt_2, fma(b, C::sqrt_2_lo, -a))};
+    NormalTail<T> tail = normal_tail(distance, two_product(-b, b));
+    T scale = T(2) * tail.density.scale;
+    Quotient<T> q = quotient<T>({tail.numerator.hi * scale, tail.numerator.lo * scale}, tail.denominator);
+    Pair<T> upper = fast_two_sum(T(2), -q.hi);
+    T below_zero = upper.hi + fma(-q.rest, q.inverse, upper.lo);
+    return unless_nan(x, x < T(0) ? below_zero : rounded(q));
 }
 
 // <= 1 ULP, all x.

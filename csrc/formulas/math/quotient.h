@@ -30,14 +30,14 @@ NPFUSE_FORMULA Quotient<T> quotient(Pair<T> a, Pair<T> b) {
     return {hi, fma(-hi, b.hi, a.hi) + fma(-hi, b.lo, a.lo), inverse};
 }
 
-// (a.hi + a.lo) / (unit + t), where unit is a power of two and 0 <= t <= unit. Nothing is lost in a.hi - hi * unit,
-// so that the divisor's own rounding error need not be known.
+// a.hi / (unit + t) + what a.lo adds, where unit is a power of two, 0 <= t <= unit, 0 <= a.hi <= unit. a.hi - hi * unit
+// is exact, so that the divisor's own rounding error need not be known.
 template <class T>
-NPFUSE_FORMULA Quotient<T> quotient_by_one_plus(Pair<T> a, Scaled<T> t, T unit) {
-    T inverse = T(1) / fma(t.scale, t.hi + t.lo, unit);
+NPFUSE_FORMULA Quotient<T> quotient_by_one_plus(Pair<T> a, T t, T unit) {
+    T inverse = T(1) / (unit + t);
     T hi = a.hi * inverse;
-    T part = hi * t.scale;
-    return {hi, fma(-part, t.lo, fma(-part, t.hi, fma(-hi, unit, a.hi))) + a.lo, inverse};
+    T rest = unit == T(1) ? a.hi - hi : fma(-hi, unit, a.hi);
+    return {hi, fma(-hi, t, rest) + a.lo, inverse};
 }
 
 NPFUSE_FORMULAS_END

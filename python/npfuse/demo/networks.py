@@ -1,0 +1,111 @@
+"""One multilayer perceptron, twice: on this library's kernels, and as plain NumPy."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import npfuse as nf
+from npfuse.demo import textbook
+
+Array = NDArray[Any]
+
+
+def initial_weights(sizes: list[int], seed: int) -> list[tuple[Array, Array]]:
+    """Return a weight matrix and a bias for each layer, scaled after He et al. (2015)."""
+    rng = np.random.default_rng(seed)
+    return [
+        (
+            (rng.standard_normal((inputs, outputs)) * np.sqrt(2 / inputs)).astype(np.float32),
+            np.zeros(outputs, np.float32),
+        )
+        for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True)
+    ]
+
+
+class FusedNetwork:
+    """The perceptron on this library's kernels, with every array but the gradients allocated once per batch size."""
+
+    def __init__(
+        self, layers: list[tuple[Array, Array]], activation: str, loss: str, optimizer: str, options: dict[str, Any]
+    ) -> None:
+        self.layers = [(weight.copy(), bias.copy()) for weight, bias in layers]
+        self.activation = activation
+        self.loss = getattr(nf, loss)
+        self.optimizer = getattr(nf, optimizer)([array for layer in self.layers for array in layer], **options)
+        self.matmul_seconds = 0.0
+
+    def _matmul(self, a: Array, b: Array) -> Array:
+        start = perf_counter()
+        product: Array = a @ b
+        self.matmul_seconds += perf_counter() - start
+        return product
+
+    def _forward(self, x: Array) -> tuple[Array, list[Array], list[Array]]:
+        """Return the outputs, the input of every layer and the sums before every activation."""
+        inputs, sums = [x], []
+        for weight, bias in self.layers[:-1]:
+            sums.append(self._matmul(inputs[-1], weight))
+            inputs.append(nf.bias_act(sums[-1], bias, self.activation))
+        weight, bias = self.layers[-1]
+        outputs = self._matmul(inputs[-1], weight)
+        outputs += bias
+        return outputs, inputs, sums
+
+    def predict(self, x: Array) -> Array:
+        """Return the most likely class of each row."""
+        classes: Array = self._forward(x)[0].argmax(axis=1)
+        return classes
+
+    def train(self, x: Array, target: Array) -> float:
+        """Take one step on a batch and return its loss."""
+        outputs, inputs, sums = self._forward(x)
+        value, gradient = self.loss.value_and_grad(outputs, target, out=outputs)
+        gradients = [self._matmul(inputs[-1].T, gradient), gradient.sum(axis=0)]
+        for layer in range(len(self.layers) - 2, -1, -1):
+            gradient = self._matmul(gradient, self.layers[layer + 1][0].T)
+            gradient, bias_gradient = nf.bias_act_backward(
+                gradient, sums[layer], self.layers[layer][1], self.activation, out=gradient
+            )
+            gradients[:0] = [self._matmul(inputs[layer].T, gradient), bias_gradient]
+        self.optimizer.step(gradients)
+        return float(value)
+
+
+class TextbookNetwork:
+    """The same perceptron in plain NumPy."""
+
+    def __init__(self, layers: list[tuple[Array, Array]], activation: str, loss: str, optimizer: str) -> None:
+        self.layers = [(weight.copy(), bias.copy()) for weight, bias in layers]
+        self.function, self.derivative = textbook.ACTIVATIONS[activation]
+        self.loss = textbook.LOSSES[loss][0]
+        self.optimizer = textbook.Optimizer(
+            [array for layer in self.layers for array in layer], textbook.OPTIMIZERS[optimizer][0]
+        )
+
+    def _forward(self, x: Array) -> tuple[Array, list[Array], list[Array]]:
+        inputs, sums = [x], []
+        for weight, bias in self.layers[:-1]:
+            sums.append(inputs[-1] @ weight + bias)
+            inputs.append(self.function(sums[-1]))
+        weight, bias = self.layers[-1]
+        return inputs[-1] @ weight + bias, inputs, sums
+
+    def predict(self, x: Array) -> Array:
+        """Return the most likely class of each row."""
+        classes: Array = self._forward(x)[0].argmax(axis=1)
+        return classes
+
+    def train(self, x: Array, target: Array) -> float:
+        """Take one step on a batch and return its loss."""
+        outputs, inputs, sums = self._forward(x)
+        value, gradient = self.loss(outputs, target)
+        gradients = [inputs[-1].T @ gradient, gradient.sum(axis=0)]
+        for layer in range(len(self.layers) - 2, -1, -1):
+            gradient = (gradient @ self.layers[layer + 1][0].T) * self.derivative(sums[layer])
+            gradients[:0] = [inputs[layer].T @ gradient, gradient.sum(axis=0)]
+        self.optimizer.step(gradients)
+        return value
