@@ -10,7 +10,7 @@ nox.options.sessions = ["lint", "types", "tests"]
 
 @nox.session
 def lint(session):
-    session.install("ruff>=0.5", "clang-format>=18")
+    session.install("ruff>=0.17,<0.18", "clang-format==23.1.5")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     listed = session.run("git", "ls-files", "*.h", "*.cpp", "*.cu", "*.cuh", external=True, silent=True)
@@ -19,7 +19,7 @@ def lint(session):
 
 @nox.session
 def types(session):
-    session.install(".", "mypy>=1.10")
+    session.install(".", "mypy>=2.4")
     session.run("mypy", "--strict", "-p", "npfuse")
 
 

@@ -36,8 +36,8 @@ struct Activation {
     const Description* description;
     Span<Parameter> parameters;
     std::size_t required_parameters;  // all of them or none: those have no default
-    Elementwise forward;   // x, parameters... -> y
-    Elementwise backward;  // dy, x, parameters... -> dx
+    Elementwise forward;              // x, parameters... -> y
+    Elementwise backward;             // dy, x, parameters... -> dx
     // dy, x, parameter -> dx and what each element adds to the parameter's gradient; no kernel where none is learnt.
     Elementwise backward_with_parameter;
 };

@@ -22,8 +22,7 @@ void register_activations(py::module_& module) {
         const std::string name = activation.name;
         const py::object forward = make_ufunc(activation.forward, name, forward_docstring(activation));
         add_operation(module, "activations", name, face(forward, 1, activation));
-        const py::object backward =
-            make_ufunc(activation.backward, name + "_backward", backward_docstring(activation));
+        const py::object backward = make_ufunc(activation.backward, name + "_backward", backward_docstring(activation));
         if (activation.backward_with_parameter.inputs == 0)
             add_ufunc(module, name + "_backward", face(backward, 2, activation));
         else  // npfuse._prelu sums the parameter's gradient to its shape

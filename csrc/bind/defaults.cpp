@@ -13,8 +13,7 @@ constexpr int most_parameters = 4;
 constexpr int most_arguments = 24;  // a ufunc's inputs, outputs and keywords
 
 struct Defaulting {
-    PyObject_HEAD
-    vectorcallfunc call;
+    PyObject_HEAD vectorcallfunc call;
     PyObject* ufunc;
     int operands;
     int parameters;

@@ -41,8 +41,9 @@ const std::string operand_types = "float16, bfloat16, float32 or float64; intege
 
 const std::string shared_parameters =
     entry("out : ndarray, optional", "Where the result goes; it may be an operand itself.") +
-    entry("**kwargs", "Every other argument of a NumPy ufunc, ``where``, ``dtype``, ``casting`` and ``axis`` among\nthem "
-                      "where they apply.");
+    entry("**kwargs",
+          "Every other argument of a NumPy ufunc, ``where``, ``dtype``, ``casting`` and ``axis`` among\nthem "
+          "where they apply.");
 
 const std::string shared_errors =
     section("Raises", entry("TypeError", "If an operand is complex or an object.") +

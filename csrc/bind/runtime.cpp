@@ -22,8 +22,7 @@ void register_runtime(py::module_& module) {
     });
     module.def("set_num_threads", [](const py::object& threads) {
         if (!PyIndex_Check(threads.ptr()) || PyBool_Check(threads.ptr()))
-            throw py::type_error("set_num_threads: threads must be an integer, got " +
-                                 std::string(py::repr(threads)));
+            throw py::type_error("set_num_threads: threads must be an integer, got " + std::string(py::repr(threads)));
         const Py_ssize_t count = PyNumber_AsSsize_t(threads.ptr(), nullptr);
         if (count == -1 && PyErr_Occurred()) throw py::error_already_set();
         try {

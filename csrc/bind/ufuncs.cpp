@@ -63,12 +63,12 @@ void for_each_matrix(char** operands, npy_intp const* dimensions, npy_intp const
 template <Storage storage>
 void bias_backward_loop(char** operands, npy_intp const* dimensions, npy_intp const* strides, void* data) {
     const Elementwise& kernel = *static_cast<const Elementwise*>(data);
-    for_each_matrix(operands, dimensions, strides, kernel.inputs + 3, [&](char** shifted, const npy_intp* row_strides,
-                                                                           const npy_intp* element_strides, char* sums,
-                                                                           npy_intp sum_stride) {
-        return runtime::run_bias_backward(kernel, storage, shifted, row_strides, element_strides, dimensions[1],
-                                          dimensions[2], sums, sum_stride);
-    });
+    for_each_matrix(operands, dimensions, strides, kernel.inputs + 3,
+                    [&](char** shifted, const npy_intp* row_strides, const npy_intp* element_strides, char* sums,
+                        npy_intp sum_stride) {
+                        return runtime::run_bias_backward(kernel, storage, shifted, row_strides, element_strides,
+                                                          dimensions[1], dimensions[2], sums, sum_stride);
+                    });
 }
 
 template <Storage storage>
@@ -78,8 +78,8 @@ void column_parameter_loop(char** operands, npy_intp const* dimensions, npy_intp
                     [&](char** shifted, const npy_intp* row_strides, const npy_intp* element_strides, char* sums,
                         npy_intp sum_stride) {
                         return runtime::run_parameter(runtime::ParameterShape::per_column, kernel, storage, shifted,
-                                                      row_strides, element_strides, dimensions[1], dimensions[2],
-                                                      sums, sum_stride);
+                                                      row_strides, element_strides, dimensions[1], dimensions[2], sums,
+                                                      sum_stride);
                     });
 }
 
@@ -110,12 +110,12 @@ struct Loops {
     PyUFuncGenericFunction by_storage[storage_count];
 };
 
-#define NPFUSE_LOOPS(function)                                                                                \
-    Loops {                                                                                                   \
-        {                                                                                                     \
-            function<Storage::float16>, function<Storage::bfloat16>, function<Storage::float32>,              \
-                function<Storage::float64>                                                                    \
-        }                                                                                                     \
+#define NPFUSE_LOOPS(function)                                                                   \
+    Loops {                                                                                      \
+        {                                                                                        \
+            function<Storage::float16>, function<Storage::bfloat16>, function<Storage::float32>, \
+                function<Storage::float64>                                                       \
+        }                                                                                        \
     }
 constexpr Loops elementwise_loops = NPFUSE_LOOPS(elementwise_loop);
 constexpr Loops row_loops = NPFUSE_LOOPS(row_loop);
@@ -165,9 +165,9 @@ py::object make(const Loops& loops, const void* kernel, const Shape& shape, cons
         for (int j = 0; j < operands; ++j)
             arrays->types[i * operands + j] = static_cast<char>(shape.type_of(j, builtin_types[i].type));
     }
-    PyObject* ufunc = PyUFunc_FromFuncAndDataAndSignature(
-        arrays->functions, arrays->kernels, arrays->types, builtin_count, shape.inputs, shape.outputs, PyUFunc_None,
-        keep(name), keep(documentation), 0, shape.signature);
+    PyObject* ufunc = PyUFunc_FromFuncAndDataAndSignature(arrays->functions, arrays->kernels, arrays->types,
+                                                          builtin_count, shape.inputs, shape.outputs, PyUFunc_None,
+                                                          keep(name), keep(documentation), 0, shape.signature);
     if (ufunc == nullptr) throw py::error_already_set();
     auto result = py::reinterpret_steal<py::object>(ufunc);
 
@@ -218,9 +218,8 @@ py::object make_column_parameter_ufunc(const Activation& activation) {
 }
 
 py::object make_row_parameter_ufunc(const Activation& activation) {
-    return make(row_parameter_loops, &activation.backward_with_parameter,
-                {3, 2, "(n),(n),()->(n),()", 4, NPY_DOUBLE}, std::string(activation.name) + "_backward",
-                backward_docstring(activation));
+    return make(row_parameter_loops, &activation.backward_with_parameter, {3, 2, "(n),(n),()->(n),()", 4, NPY_DOUBLE},
+                std::string(activation.name) + "_backward", backward_docstring(activation));
 }
 
 py::object make_maxout_ufunc() {

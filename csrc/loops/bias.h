@@ -34,8 +34,7 @@ void run_bias(const Elementwise& kernel, char* const* operands, const ptrdiff_t*
                                  columns - column < block_length ? columns - column : block_length};
             const ptrdiff_t count = piece.count();
             for (int i = 0; i < output_index; ++i)
-                if (i < bias_index || row == 0 || !many)
-                    blocks[i] = load_piece<S>(matrix[i], piece, buffers[i]);
+                if (i < bias_index || row == 0 || !many) blocks[i] = load_piece<S>(matrix[i], piece, buffers[i]);
 #pragma omp simd
             for (ptrdiff_t i = 0; i < count; ++i) biased[i] = blocks[x_index][i] + blocks[bias_index][i];
 

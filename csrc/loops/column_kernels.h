@@ -99,8 +99,7 @@ void log_softmax_columns(const Columns<T>* inputs, const Columns<T>& y, ptrdiff_
         const T* from = x.row(j);
         T* to = y.row(j);
 #pragma omp simd
-        for (ptrdiff_t c = 0; c < columns; ++c)
-            to[c] = Operation::logarithm(from[c], maxima[c], Pair<T>{hi[c], lo[c]});
+        for (ptrdiff_t c = 0; c < columns; ++c) to[c] = Operation::logarithm(from[c], maxima[c], Pair<T>{hi[c], lo[c]});
     }
 }
 
@@ -112,8 +111,7 @@ void backward_from_output_columns(const Columns<T>* inputs, const Columns<T>& dx
         const T *dy_row = dy.row(j), *y_row = y.row(j);
         double terms[row_tile];
 #pragma omp simd
-        for (ptrdiff_t c = 0; c < columns; ++c)
-            terms[c] = Operation::backward_term(dy_row[c], y_row[c]);
+        for (ptrdiff_t c = 0; c < columns; ++c) terms[c] = Operation::backward_term(dy_row[c], y_row[c]);
         sums.add(j, terms, columns);
     }
     T hi[row_tile] = {}, lo[row_tile] = {};
@@ -126,8 +124,7 @@ void backward_from_output_columns(const Columns<T>* inputs, const Columns<T>& dx
         const T *dy_row = dy.row(j), *y_row = y.row(j);
         T* to = dx.row(j);
 #pragma omp simd
-        for (ptrdiff_t c = 0; c < columns; ++c)
-            to[c] = Operation::backward(dy_row[c], y_row[c], Pair<T>{hi[c], lo[c]});
+        for (ptrdiff_t c = 0; c < columns; ++c) to[c] = Operation::backward(dy_row[c], y_row[c], Pair<T>{hi[c], lo[c]});
     }
 }
 

@@ -177,8 +177,12 @@ constexpr Elementwise parameter_gradient_kernel() {
 
 template <class Operation>
 constexpr Activation activation() {
-    return {Operation::name, &Operation::description, parameters_of<Operation>(),
-            required_parameter_count<Operation>(), elementwise_kernel<Forward<Operation>>(), elementwise_kernel<Backward<Operation>>(),
+    return {Operation::name,
+            &Operation::description,
+            parameters_of<Operation>(),
+            required_parameter_count<Operation>(),
+            elementwise_kernel<Forward<Operation>>(),
+            elementwise_kernel<Backward<Operation>>(),
             parameter_gradient_kernel<Operation>()};
 }
 

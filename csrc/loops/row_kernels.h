@@ -100,8 +100,7 @@ void backward_from_output_row(const T* const* inputs, T* dx, ptrdiff_t n) {
         const ptrdiff_t count = smaller(n - begin, block_length);
         double terms[block_length];
 #pragma omp simd
-        for (ptrdiff_t i = 0; i < count; ++i)
-            terms[i] = Operation::backward_term(dy[begin + i], y[begin + i]);
+        for (ptrdiff_t i = 0; i < count; ++i) terms[i] = Operation::backward_term(dy[begin + i], y[begin + i]);
         sum.add(terms, count);
     }
     const Pair<T> total = narrowed<T>(sum.total());

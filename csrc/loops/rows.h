@@ -50,14 +50,13 @@ inline void load_rows(const RowsOperand& operand, ptrdiff_t first, ptrdiff_t row
     if (operand.runs_across()) {
         for (ptrdiff_t j = 0; j < operand.length; ++j)
             for (ptrdiff_t r = 0; r < rows; ++r)
-                tile[r * operand.length + j] = to_compute(
-                    *reinterpret_cast<const S*>(operand.row(first + r) + j * operand.element_stride));
+                tile[r * operand.length + j] =
+                    to_compute(*reinterpret_cast<const S*>(operand.row(first + r) + j * operand.element_stride));
         return;
     }
     for (ptrdiff_t r = 0; r < rows; ++r) {
         compute_t<S>* row = tile + r * operand.length;
-        const compute_t<S>* loaded =
-            load_block<S>(operand.row(first + r), operand.element_stride, operand.length, row);
+        const compute_t<S>* loaded = load_block<S>(operand.row(first + r), operand.element_stride, operand.length, row);
         if (loaded != row) __builtin_memcpy(row, loaded, size_t(operand.length) * sizeof *row);
     }
 }
@@ -163,22 +162,42 @@ constexpr RowOperation row_operation() {
     if constexpr (Operation::kind == RowKind::quotient)
         return {Operation::name,
                 &Operation::description,
-                {"(n)->(n)", 1, {true, true}, softmax_row<Operation, float>, softmax_row<Operation, double>,
-                 softmax_columns<Operation, float>, softmax_columns<Operation, double>},
+                {"(n)->(n)",
+                 1,
+                 {true, true},
+                 softmax_row<Operation, float>,
+                 softmax_row<Operation, double>,
+                 softmax_columns<Operation, float>,
+                 softmax_columns<Operation, double>},
                 backward_from_output<Operation>()};
     else if constexpr (Operation::kind == RowKind::log_quotient)
         return {Operation::name,
                 &Operation::description,
-                {"(n)->(n)", 1, {true, true}, log_softmax_row<Operation, float>, log_softmax_row<Operation, double>,
-                 log_softmax_columns<Operation, float>, log_softmax_columns<Operation, double>},
+                {"(n)->(n)",
+                 1,
+                 {true, true},
+                 log_softmax_row<Operation, float>,
+                 log_softmax_row<Operation, double>,
+                 log_softmax_columns<Operation, float>,
+                 log_softmax_columns<Operation, double>},
                 backward_from_output<Operation>()};
     else
         return {Operation::name,
                 &Operation::description,
-                {"(n)->()", 1, {true, false}, logsumexp_row<Operation, float>, logsumexp_row<Operation, double>,
-                 nullptr, nullptr},
-                {"(),(n)->(n)", 2, {false, true, true}, logsumexp_row_backward<Operation, float>,
-                 logsumexp_row_backward<Operation, double>, nullptr, nullptr}};
+                {"(n)->()",
+                 1,
+                 {true, false},
+                 logsumexp_row<Operation, float>,
+                 logsumexp_row<Operation, double>,
+                 nullptr,
+                 nullptr},
+                {"(),(n)->(n)",
+                 2,
+                 {false, true, true},
+                 logsumexp_row_backward<Operation, float>,
+                 logsumexp_row_backward<Operation, double>,
+                 nullptr,
+                 nullptr}};
 }
 
 template <class... Operations>

@@ -12,8 +12,6 @@ namespace npfuse::runtime {
 
 // Lives around calls through function pointers (kernels, a thread's whole work): the compiler doesn't know that
 // arithmetic depends on these registers, and could move arithmetic that it sees out of the guarded region.
-//
-// Reading a register is cheap and writing one is not, so nothing is written that is already right.
 class FloatingPointGuard {
 public:
     FloatingPointGuard(const FloatingPointGuard&) = delete;
@@ -25,9 +23,8 @@ public:
         if ((found_ & ~status_flags) != default_control) _mm_setcsr(default_control);
     }
 
-    ~FloatingPointGuard() {
-        if (_mm_getcsr() != found_) _mm_setcsr(found_);
-    }
+    // Without asking whether anything has changed: reading the register takes longer than writing it.
+    ~FloatingPointGuard() { _mm_setcsr(found_); }
 
 private:
     static constexpr unsigned status_flags = 0x3f;

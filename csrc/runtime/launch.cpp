@@ -46,7 +46,7 @@ std::size_t stored_size(Storage storage) {
 // band depends on the row's length alone, so the sum has the same bits for every number of threads.
 template <class SumBand>
 bool sum_by_bands(std::ptrdiff_t rows, std::ptrdiff_t columns, char* sums, std::ptrdiff_t sum_stride,
-                         SumBand sum_band) {
+                  SumBand sum_band) {
     const std::ptrdiff_t band = rows_per_thread(columns);
     const std::ptrdiff_t bands = columns == 0 ? 0 : (rows + band - 1) / band;
     const std::unique_ptr<double[]> band_sums(new (std::nothrow) double[static_cast<std::size_t>(bands * columns)]());
@@ -66,15 +66,15 @@ bool sum_by_bands(std::ptrdiff_t rows, std::ptrdiff_t columns, char* sums, std::
 }
 
 bool run_parameter_per_row(const Elementwise& kernel, Storage storage, char* const* operands,
-                                  const std::ptrdiff_t* row_strides, const std::ptrdiff_t* element_strides,
-                                  std::ptrdiff_t rows, std::ptrdiff_t columns, char* sums,
-                                  std::ptrdiff_t sum_stride) {
+                           const std::ptrdiff_t* row_strides, const std::ptrdiff_t* element_strides,
+                           std::ptrdiff_t rows, std::ptrdiff_t columns, char* sums, std::ptrdiff_t sum_stride) {
     const ParameterLoop loop = active_table().parameter[static_cast<int>(storage)];
     // Long rows are summed in segments of fixed length, which are then added in order.
     const std::ptrdiff_t segments = (columns + elements_per_thread - 1) / elements_per_thread;
     const std::unique_ptr<double[]> partial(new (std::nothrow) double[static_cast<std::size_t>(rows * segments)]());
     if (!partial) return false;
-    const std::ptrdiff_t grain = std::max<std::ptrdiff_t>(1, elements_per_thread / std::max<std::ptrdiff_t>(columns, 1));
+    const std::ptrdiff_t grain =
+        std::max<std::ptrdiff_t>(1, elements_per_thread / std::max<std::ptrdiff_t>(columns, 1));
     parallel_for(rows * segments, grain, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
         FloatingPointGuard guard;
         for (std::ptrdiff_t i = begin; i < end; ++i) {
@@ -118,8 +118,10 @@ bool run_rows(const RowKernel& kernel, Storage storage, char* const* operands, c
     bool direct = compute_size(storage) == stored_size(storage);
     for (int i = 0; i < count; ++i)
         direct &= !kernel.along_row[i] || element_strides[i] == static_cast<std::ptrdiff_t>(stored_size(storage));
-    const std::size_t scratch_size =
-        direct ? 0 : compute_size(storage) * static_cast<std::size_t>(std::max<std::ptrdiff_t>(n, 1)) * row_tile * static_cast<std::size_t>(count);
+    const std::size_t scratch_size = direct ? 0
+                                            : compute_size(storage) *
+                                                  static_cast<std::size_t>(std::max<std::ptrdiff_t>(n, 1)) * row_tile *
+                                                  static_cast<std::size_t>(count);
     std::atomic<bool> enough_memory = true;
     parallel_for(rows, rows_per_thread(n), [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
         const std::unique_ptr<char[]> scratch(scratch_size ? new (std::nothrow) char[scratch_size] : nullptr);

@@ -17,7 +17,7 @@ from npfuse.losses import *  # noqa: F403
 from npfuse.losses import __all__ as _losses
 from npfuse.optimizers import SGD, Adam, Optimizer
 
-__all__ = [  # noqa: PLE0604
+__all__ = [
     "SGD",
     "Adam",
     "Optimizer",

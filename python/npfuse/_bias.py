@@ -18,7 +18,9 @@ def _parameter_values(activation: str, given: dict[str, float]) -> list[float]:
     if not isinstance(activation, str):
         raise TypeError(f"activation: expected a name such as 'relu', got {activation!r}")
     if activation not in _native.bias_forward_ufuncs:
-        raise ValueError(f"activation: there is no {activation!r}; there are {', '.join(sorted(_native.bias_forward_ufuncs))}")
+        raise ValueError(
+            f"activation: there is no {activation!r}; there are {', '.join(sorted(_native.bias_forward_ufuncs))}"
+        )
     defaults = _native.activation_parameters[activation]
     for name in given:
         if name not in defaults:

@@ -89,8 +89,9 @@ struct Prelu {
         .formula = "x where x > 0, else slope * x",
         .derivative = "1 where x > 0, else slope",
         .accuracy = "correctly rounded; dslope, a sum carried in double, 1 ULP of its largest partial sum",
-        .notes = "A slope per channel has the shape (C, 1, 1) for images of shape (N, C, H, W). PyTorch starts it at\n"
-                 "0.25. prelu_backward returns (dx, dslope), dslope summed to the shape of slope.",
+        .notes =
+            "A slope per channel has the shape (C, 1, 1) for images of shape (N, C, H, W). PyTorch starts it at\n"
+            "0.25. prelu_backward returns (dx, dslope), dslope summed to the shape of slope.",
         .source = "He et al. (2015), Delving deep into rectifiers.",
         .example = ">>> nf.prelu(np.array([-1.0, 2.0]), 0.25)\narray([-0.25,  2.  ])",
     };

@@ -19,13 +19,13 @@ struct NormalTail {
 template <class T>
 NPFUSE_FORMULA NormalTail<T> normal_tail(Pair<T> a, Pair<T> minus_half_square) {
     using C = Constants<T>;
-    constexpr T two = T(2) * Lift<T>::up;
+    constexpr T slope = C::normal_tail_slope * Lift<T>::up, offset = C::normal_tail_offset * Lift<T>::up;
     Scaled<T> e = exp_scaled(minus_half_square, Lift<T>::bits);
-    T u = a.hi / (a.hi + C::normal_tail_centre);
-    Pair<T> numerator = fast_two_sum(e.hi, fma(e.hi, u * normal_tail_shape(u - T(0.5)), e.lo));
-    // 2 * a + 2 yields its error exactly although a may be the larger: 2 has a single bit.
-    T sum = fma(two, a.hi, two);
-    return {e, numerator, {sum, fma(two, a.lo, fma(two, a.hi, two - sum))}};
+    T u = (a.hi - C::normal_tail_centre) / (a.hi + C::normal_tail_centre);
+    Pair<T> numerator = fast_two_sum(e.hi, fma(e.hi, normal_tail_shape(u), e.lo));
+    // The offset has so few bits that the line's error comes out exactly, whichever term is the larger.
+    T line = fma(slope, a.hi, offset);
+    return {e, numerator, {line, fma(slope, a.lo, fma(slope, a.hi, offset - line))}};
 }
 
 // <= 1 ULP, all x; subnormal results within one step.

@@ -49,7 +49,7 @@ NPFUSE_FORMULA T tanh(T x) {
     constexpr T one = T(1);
     // (1 - t) / (1 + t), where t = exp(-2|x|)
     T a = bounded_absolute(x, saturated);
-    Scaled<T> e = exp_scaled(-(a + a), T(0));
+    Scaled<T> e = exp_scaled_near_one(-(a + a), T(0));
     T t = e.hi * e.scale;
     T hi = one - t;
     T lo = fma(-e.lo, e.scale, (one - hi) - t);

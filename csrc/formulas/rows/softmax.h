@@ -47,10 +47,12 @@ struct Softmax : NormalisedTerm {
         .summary = "Softmax along an axis.",
         .formula = "exp(x - max(x)) / sum(exp(x - max(x)))",
         .derivative = "y * (dy - sum(dy * y))",
-        .accuracy = "2 ULP in float32, for rows of any length and spread; in float64 2 ULP beyond the rounding of the sum.",
-        .notes = "-inf gives exactly 0, so that it masks; a row that is -inf throughout, or holds NaN or +inf, gives\n"
-                 "NaN throughout, as in PyTorch and SciPy. The sum is carried in double, in an order that neither the\n"
-                 "memory layout nor the number of threads changes. SciPy's default axis is the whole array.",
+        .accuracy =
+            "2 ULP in float32, for rows of any length and spread; in float64 2 ULP beyond the rounding of the sum.",
+        .notes =
+            "-inf gives exactly 0, so that it masks; a row that is -inf throughout, or holds NaN or +inf, gives\n"
+            "NaN throughout, as in PyTorch and SciPy. The sum is carried in double, in an order that neither the\n"
+            "memory layout nor the number of threads changes. SciPy's default axis is the whole array.",
         .source = "Bridle (1990), Probabilistic interpretation of feedforward classification network outputs.",
         .example = ">>> nf.softmax(np.array([0.0, 0.0]))\narray([0.5, 0.5])",
     };
@@ -75,9 +77,10 @@ struct LogSoftmax {
         .formula = "x - max(x) - log(sum(exp(x - max(x))))",
         .derivative = "dy - exp(y) * sum(dy)",
         .accuracy = "1 ULP, or 2**-24 of the largest term subtracted (float64 2**-53).",
-        .notes = "The maximum's own term is left out of the sum and log1p taken, so that the result stays exact where\n"
-                 "one element dominates and SciPy returns 0. -inf gives -inf; a row that is -inf throughout, or holds\n"
-                 "NaN or +inf, gives NaN throughout.",
+        .notes =
+            "The maximum's own term is left out of the sum and log1p taken, so that the result stays exact where\n"
+            "one element dominates and SciPy returns 0. -inf gives -inf; a row that is -inf throughout, or holds\n"
+            "NaN or +inf, gives NaN throughout.",
         .source = "Bridle (1990), Probabilistic interpretation of feedforward classification network outputs.",
         .example = ">>> nf.log_softmax(np.array([0.0, 50.0]))\narray([-5.00000000e+01, -1.92874985e-22])",
     };
@@ -111,8 +114,9 @@ struct LogSumExp : NormalisedTerm {
         .formula = "max(x) + log(sum(exp(x - max(x))))",
         .derivative = "dy * softmax(x)",
         .accuracy = "1 ULP of the larger of the result and max(x).",
-        .notes = "An empty row, and one that is -inf throughout, give -inf; one that holds +inf gives inf, one that\n"
-                 "holds NaN gives NaN.",
+        .notes =
+            "An empty row, and one that is -inf throughout, give -inf; one that holds +inf gives inf, one that\n"
+            "holds NaN gives NaN.",
         .source = "Blanchard, Higham and Higham (2021), Accurately computing the log-sum-exp and softmax functions.",
         .example = ">>> nf.logsumexp(np.array([1000.0, 1000.0])).item()\n1000.6931471805599",
     };

@@ -12,17 +12,20 @@ Array = NDArray[Any]
 
 
 def _sigmoid(x: Array) -> Array:
-    return 1 / (1 + np.exp(-x))
+    y: Array = 1 / (1 + np.exp(-x))
+    return y
 
 
 def _gelu(x: Array) -> Array:
-    return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi).astype(x.dtype) * (x + 0.044715 * x**3)))
+    y: Array = 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi).astype(x.dtype) * (x + 0.044715 * x**3)))
+    return y
 
 
 def _gelu_derivative(x: Array) -> Array:
     root = np.sqrt(2 / np.pi).astype(x.dtype)
     t = np.tanh(root * (x + 0.044715 * x**3))
-    return 0.5 * (1 + t) + 0.5 * x * (1 - t**2) * root * (1 + 3 * 0.044715 * x**2)
+    slope: Array = 0.5 * (1 + t) + 0.5 * x * (1 - t**2) * root * (1 + 3 * 0.044715 * x**2)
+    return slope
 
 
 # Name: the function, its derivative with respect to its input.
@@ -38,9 +41,7 @@ ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]
     "softplus": (lambda x: np.log(1 + np.exp(x)), _sigmoid),
     "mish": (
         lambda x: x * np.tanh(np.log(1 + np.exp(x))),
-        lambda x: (
-            np.tanh(np.log(1 + np.exp(x))) + x * _sigmoid(x) * (1 - np.tanh(np.log(1 + np.exp(x))) ** 2)
-        ),
+        lambda x: np.tanh(np.log(1 + np.exp(x))) + x * _sigmoid(x) * (1 - np.tanh(np.log(1 + np.exp(x))) ** 2),
     ),
 }
 
