@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include "bfloat16.h"
 #include "register.h"
 #include "runtime/isa.h"
@@ -26,7 +24,7 @@ void register_runtime(py::module_& module) {
         const Py_ssize_t count = PyNumber_AsSsize_t(threads.ptr(), nullptr);
         if (count == -1 && PyErr_Occurred()) throw py::error_already_set();
         try {
-            runtime::set_num_threads(static_cast<int>(std::clamp<Py_ssize_t>(count, -1, 1 << 20)));
+            runtime::set_num_threads(count);
         } catch (const std::invalid_argument& error) {
             throw py::value_error(error.what());
         }

@@ -116,6 +116,11 @@ def bias_act_backward(
     ValueError
         If there is no such activation, the shapes do not fit, or `out` is read-only.
 
+    Notes
+    -----
+    dx = dy * activation'(x + bias), dbias = sum of dx over all axes but the last. Only x is needed of the forward pass,
+    not its result. The sum has the same bits for every number of threads.
+
     Examples
     --------
     >>> import numpy as np

@@ -95,6 +95,10 @@ def glu_backward(dy: ArrayLike, x: ArrayLike, axis: int = -1) -> NDArray[Any]:
     ValueError
         If there is no such axis, its length is odd, or `dy` has not the shape of the output.
 
+    Notes
+    -----
+    dx = (dy * sigmoid(x2), dy * x1 * sigmoid'(x2)), where x1 and x2 are the halves of x.
+
     Examples
     --------
     >>> import numpy as np

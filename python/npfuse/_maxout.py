@@ -114,6 +114,10 @@ def maxout_backward(dy: ArrayLike, index: ArrayLike, pieces: int, axis: int = -1
     ValueError
         If `index` has another shape than `dy`, or names a piece that is not there.
 
+    Notes
+    -----
+    dx[i * pieces + k] = dy[i] where index[i] == k, else 0, exactly.
+
     Examples
     --------
     >>> import numpy as np

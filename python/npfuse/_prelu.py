@@ -27,9 +27,9 @@ def prelu_backward(dy: ArrayLike, x: ArrayLike, slope: ArrayLike) -> tuple[NDArr
 
     Returns
     -------
-    dx : ndarray
+    dx : ndarray or scalar
         ``dy`` where x > 0, else ``slope * dy``.
-    dslope : ndarray
+    dslope : ndarray or scalar
         ``dy * x`` where x <= 0, summed to the shape of `slope`. The sum is carried in float64, in an order that no
         number of threads changes.
 
@@ -44,6 +44,10 @@ def prelu_backward(dy: ArrayLike, x: ArrayLike, slope: ArrayLike) -> tuple[NDArr
     --------
     prelu : the function itself.
 
+    Notes
+    -----
+    dx = dy where x > 0, else slope * dy; dslope = sum(dy * x where x <= 0), as in PyTorch.
+
     References
     ----------
     He et al. (2015), Delving deep into rectifiers.
@@ -56,7 +60,7 @@ def prelu_backward(dy: ArrayLike, x: ArrayLike, slope: ArrayLike) -> tuple[NDArr
     >>> dx
     array([0.25, 0.25, 1.  ])
     >>> dslope
-    array(-3.)
+    np.float64(-3.0)
     """
     gradient, inputs, slopes = np.asanyarray(dy), np.asanyarray(x), np.asanyarray(slope)
     if gradient.shape != inputs.shape:
