@@ -7,7 +7,10 @@
 #include "activations/sigmoid.h"
 #include "activations/silu.h"
 #include "activations/tanh.h"
+#include "losses/binary.h"
 #include "losses/cross_entropy.h"
+#include "losses/likelihood.h"
+#include "losses/margin.h"
 #include "losses/regression.h"
 #include "rows/softmax.h"
 
@@ -28,10 +31,26 @@ using RowOperations = List<  //
     LogSoftmax,              //
     LogSumExp>;
 
-using Losses = List<  //
-    MseLoss>;
+using Losses = List<      //
+    L1Loss,               //
+    MseLoss,              //
+    HuberLoss,            //
+    PseudoHuberLoss,      //
+    SmoothL1Loss,         //
+    LogCoshLoss,          //
+    QuantileLoss,         //
+    HingeLoss,            //
+    SquaredHingeLoss,     //
+    LogisticLoss,         //
+    BinaryCrossEntropy,   //
+    SigmoidCrossEntropy,  //
+    SigmoidFocalLoss,     //
+    PoissonNllLoss,       //
+    GaussianNllLoss,      //
+    KlDiv>;
 
-using RowLosses = List<  //
-    SoftmaxCrossEntropy>;
+using RowLosses = List<      //
+    SoftmaxCrossEntropy,     //
+    NllLoss>;
 
 NPFUSE_FORMULAS_END

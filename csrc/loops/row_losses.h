@@ -11,6 +11,11 @@
 
 NPFUSE_FORMULAS_BEGIN
 
+template <class T>
+NPFUSE_FORMULA T scaled_sum(T x, Pair<T> factor, T addend) {
+    return fma(x, factor.hi, fma(x, factor.lo, addend));
+}
+
 // One row's way through a loss.
 template <class T>
 struct LossRow {
@@ -43,7 +48,7 @@ struct SpreadTargets {
 };
 
 template <class Operation, class T>
-inline double softmax_loss_row(const RowLossCall& call, const LossRow<T>& row) {
+inline double normalised_loss_row(const RowLossCall& call, const LossRow<T>& row) {
     const T* x = row.x;
     const ptrdiff_t n = call.classes;
     const double smoothing = call.parameters[0];
@@ -100,25 +105,46 @@ inline double softmax_loss_row(const RowLossCall& call, const LossRow<T>& row) {
 
     T* gradient = row.gradient;
     const double factor = sums.term_factor() * call.scale;
-    const Split<T> term_factor(factor);
+    const Pair<T> term_factor = narrowed<T>(factor);
     const double term_at_label = has_label ? wide(gradient[row.label]) : 0;
     if (is_spread) {
-        const Split<T> target_factor(-call.scale);
+        const Pair<T> target_factor = narrowed<T>(-call.scale);
         for (ptrdiff_t begin = 0; begin < n; begin += block_length) {
             const ptrdiff_t count = n - begin < block_length ? n - begin : block_length;
             T targets[block_length];
             spread.load(begin, count, targets);
 #pragma omp simd
             for (ptrdiff_t i = 0; i < count; ++i)
-                gradient[begin + i] = term_factor.times(gradient[begin + i], target_factor.times(targets[i], T(0)));
+                gradient[begin + i] =
+                    scaled_sum(gradient[begin + i], term_factor, scaled_sum(targets[i], target_factor, T(0)));
         }
     } else {
 #pragma omp simd
-        for (ptrdiff_t i = 0; i < n; ++i) gradient[i] = term_factor.times(gradient[i], T(0));
+        for (ptrdiff_t i = 0; i < n; ++i) gradient[i] = scaled_sum(gradient[i], term_factor, T(0));
     }
     if (has_label) gradient[row.label] = T(term_at_label * factor - weight * (spread.kept + spread.share) * call.scale);
     if (peak < n) gradient[peak] = T(sums.peak_gradient() * call.scale);
     return sums.value();
+}
+
+// Where the prediction is the logarithm of a probability already, only the label's element counts.
+template <class T>
+inline double picked_loss_row(const RowLossCall& call, const LossRow<T>& row) {
+    const double weight = call.class_weights ? call.class_weights[row.label] : 1;
+    const double value = -weight * wide(row.x[row.label]);
+    if (row.gradient) {
+        for (ptrdiff_t i = 0; i < call.classes; ++i) row.gradient[i] = T(0);
+        row.gradient[row.label] = T(-weight * call.scale);
+    }
+    return value;
+}
+
+template <class Operation, class T>
+inline double loss_row(const RowLossCall& call, const LossRow<T>& row) {
+    if constexpr (requires { typename Operation::Row; })
+        return normalised_loss_row<Operation>(call, row);
+    else
+        return picked_loss_row(call, row);
 }
 
 // Addresses of rows [first, first + count).
@@ -203,7 +229,7 @@ double run_row_loss(const RowLossCall& call, ptrdiff_t begin, ptrdiff_t end, voi
                 if (row.gradient)
                     for (ptrdiff_t i = 0; i < n; ++i) row.gradient[i] = T(0);
             } else {
-                value = softmax_loss_row<Operation, T>(call, row);
+                value = loss_row<Operation>(call, row);
             }
             sum += value;
             values[r] = T(value);
