@@ -26,6 +26,7 @@ struct View {
 
 inline constexpr int max_loss_inputs = 3;
 inline constexpr int max_loss_parameters = 4;
+inline constexpr int max_loss_variants = 2;
 
 // A call of an elementwise loss. Every view has as many elements as the prediction; which outputs are null says what
 // is wanted, besides the sum of the values. Outputs are stored as the prediction is.
@@ -34,22 +35,24 @@ struct LossCall {
     View weight;
     View values;
     View gradient;
+    int variant;  // which of the kernels, by the loss's flags
     double parameters[max_loss_parameters];
     double scale;  // what the gradient is multiplied by
 };
 
-// One loss over contiguous memory, computed in T.
+// One loss over contiguous memory, computed in T. n is a multiple of loss_chunk.
+inline constexpr std::ptrdiff_t loss_chunk = 32;
+
 template <class T>
 struct LossKernels {
-    // Adds the values to lane sums (loops/lanes.h) and writes the scaled gradients. Only the weighted one reads the
-    // weight.
-    using Fused = void (*)(const T* const* inputs, const T* weight, const double* parameters, double scale, T* gradient,
-                           double* lanes, std::ptrdiff_t n);
-    using Values = void (*)(const T* const* inputs, const T* weight, const double* parameters, T* values,
-                            std::ptrdiff_t n);
-    Fused fused;
-    Fused weighted;
-    Values values;
+    // Writes values and scaled gradients.
+    using Separate = void (*)(const T* const* inputs, const double* parameters, double scale, double* values,
+                              T* gradient, std::ptrdiff_t n);
+    // Adds the values to lane sums (loops/lanes.h) at once.
+    using Fused = void (*)(const T* const* inputs, const double* parameters, double scale, double* lanes, T* gradient,
+                           std::ptrdiff_t n);
+    Separate separate;
+    Fused fused;  // null where so much is computed for an element that a pass over values in cache doesn't matter
 };
 
 struct Loss {
@@ -57,8 +60,9 @@ struct Loss {
     const Description* description;
     Span<Parameter> operands;  // inputs after the prediction and the target
     Span<Parameter> parameters;
-    LossKernels<float> float32;
-    LossKernels<double> float64;
+    Span<Flag> flags;
+    LossKernels<float> float32[max_loss_variants];  // bit i of the index is flag i
+    LossKernels<double> float64[max_loss_variants];
 };
 
 // Elements whose values are summed by themselves. These sums are then added in order, so that how the blocks are dealt

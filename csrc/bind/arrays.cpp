@@ -30,8 +30,8 @@ bool is_well_behaved(PyArrayObject* array) { return PyArray_ISALIGNED(array) && 
 Array from_object(PyObject* object) {
     if (PyArray_CheckExact(object) && is_well_behaved(reinterpret_cast<PyArrayObject*>(object)))
         return py::reinterpret_borrow<Array>(object);
-    PyObject* array = PyArray_FromAny(object, nullptr, 0, 0,
-                                      NPY_ARRAY_ALIGNED | NPY_ARRAY_NOTSWAPPED | NPY_ARRAY_ENSUREARRAY, nullptr);
+    PyObject* array = PyArray_CheckFromAny(object, nullptr, 0, 0,
+                                           NPY_ARRAY_ALIGNED | NPY_ARRAY_NOTSWAPPED | NPY_ARRAY_ENSUREARRAY, nullptr);
     if (!array) throw py::error_already_set();
     return py::reinterpret_steal<Array>(array);
 }

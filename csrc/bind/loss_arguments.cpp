@@ -67,11 +67,11 @@ double parse_parameter(PyObject* argument, const Parameter& parameter) {
     return value;
 }
 
-bool parse_flag(PyObject* argument, const char* name, bool default_value) {
-    if (!argument) return default_value;
+bool parse_flag(PyObject* argument, const Flag& flag) {
+    if (!argument) return flag.default_value;
     if (argument == Py_True) return true;
     if (argument == Py_False) return false;
-    throw py::type_error(std::string(name) + " is " + text_of(argument) + "; it must be True or False");
+    throw py::type_error(std::string(flag.name) + " is " + text_of(argument) + "; it must be True or False");
 }
 
 PyObject* pack_result(Result wanted, double value, Array values, Array gradient, PyObject* out) {

@@ -18,7 +18,7 @@ enum class Reduction { none, mean, sum };
 Reduction parse_reduction(PyObject* argument);
 
 double parse_parameter(PyObject* argument, const Parameter& parameter);
-bool parse_flag(PyObject* argument, const char* name, bool default_value);
+bool parse_flag(PyObject* argument, const Flag& flag);
 
 inline bool is_given(PyObject* argument) { return argument && argument != Py_None; }
 

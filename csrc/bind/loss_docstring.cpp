@@ -20,6 +20,14 @@ std::string lines_for(Span<Parameter> parameters, const char* type) {
     return text;
 }
 
+std::string lines_for(Span<Flag> flags) {
+    std::string text;
+    for (const Flag& flag : flags)
+        text += std::string(flag.name) + " : bool, default " + (flag.default_value ? "True" : "False") + "\n    " +
+                flag.meaning + "\n";
+    return text;
+}
+
 // What the arguments of a kind of loss are, where the docstrings of the kinds differ.
 struct Words {
     std::string name;
@@ -76,7 +84,7 @@ std::string loss_docstring(const Loss& loss) {
             "    Multiplies the value of each element; broadcasts to the shape of `pred`.\n"
             "reduction : {\"mean\", \"sum\", \"none\"}, default \"mean\"\n"
             "    \"mean\" divides the sum by the number of elements, whatever the weights; of no elements it is 0.\n" +
-            lines_for(loss.parameters, "float"),
+            lines_for(loss.parameters, "float") + lines_for(loss.flags),
         "    A float, summed in float64 in one fixed order; under \"none\" an array of the shape and dtype of "
         "`pred`.\n",
         "    If a shape does not broadcast to that of `pred`.\n",

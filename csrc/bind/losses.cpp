@@ -9,13 +9,14 @@ namespace npfuse::bind {
 
 namespace {
 
-constexpr int max_slots = 2 + max_loss_inputs + max_loss_parameters + 3;
+constexpr int max_slots = max_loss_inputs + max_loss_parameters + max_loss_variants / 2 + 3;
 
 std::vector<std::string> argument_names(const Loss& loss, bool takes_out) {
     std::vector<std::string> names = {"pred", "target"};
     for (const Parameter& operand : loss.operands) names.push_back(operand.name);
     names.insert(names.end(), {"weight", "reduction"});
     for (const Parameter& parameter : loss.parameters) names.push_back(parameter.name);
+    for (const Flag& flag : loss.flags) names.push_back(flag.name);
     if (takes_out) names.push_back("out");
     return names;
 }
@@ -39,12 +40,16 @@ PyObject* call(const Loss& loss, const Signature& signature, Result wanted, PyOb
     PyObject* const weight_slot = slots[2 + operands];
     PyObject* const reduction_slot = slots[3 + operands];
     PyObject* const* const parameter_slots = slots + 4 + operands;
-    PyObject* const out_slot = wanted == Result::value ? nullptr : parameter_slots[loss.parameters.count];
+    PyObject* const* const flag_slots = parameter_slots + loss.parameters.count;
+    PyObject* const out_slot = wanted == Result::value ? nullptr : flag_slots[loss.flags.count];
 
     const Reduction reduction = parse_reduction(reduction_slot);
     LossCall call;
     for (std::size_t i = 0; i < loss.parameters.count; ++i)
         call.parameters[i] = parse_parameter(parameter_slots[i], loss.parameters[i]);
+    call.variant = 0;
+    for (std::size_t i = 0; i < loss.flags.count; ++i)
+        call.variant |= int(parse_flag(flag_slots[i], loss.flags[i])) << i;
 
     Array inputs[max_loss_inputs + 1];
     int input_count = 0;

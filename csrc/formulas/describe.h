@@ -14,6 +14,13 @@ struct Parameter {
     Domain domain = Domain::real;
 };
 
+// A yes or no that chooses between formulas.
+struct Flag {
+    const char* name;
+    bool default_value;
+    const char* meaning;
+};
+
 // The pieces from which docstrings are put together (bind/docstring.cpp).
 struct Description {
     const char* summary;     // one line, ends with a full stop

@@ -10,7 +10,10 @@
 #include "activations/sigmoid.h"
 #include "activations/silu.h"
 #include "activations/tanh.h"
+#include "losses/binary.h"
 #include "losses/cross_entropy.h"
+#include "losses/likelihood.h"
+#include "losses/margin.h"
 #include "losses/regression.h"
 #include "optimizers/adam.h"
 #include "optimizers/sgd.h"
@@ -49,11 +52,27 @@ using RowOperations = List<  //
     LogSoftmax,              //
     LogSumExp>;
 
-using Losses = List<  //
-    MseLoss>;
+using Losses = List<      //
+    L1Loss,               //
+    MseLoss,              //
+    HuberLoss,            //
+    PseudoHuberLoss,      //
+    SmoothL1Loss,         //
+    LogCoshLoss,          //
+    QuantileLoss,         //
+    HingeLoss,            //
+    SquaredHingeLoss,     //
+    LogisticLoss,         //
+    BinaryCrossEntropy,   //
+    SigmoidCrossEntropy,  //
+    SigmoidFocalLoss,     //
+    PoissonNllLoss,       //
+    GaussianNllLoss,      //
+    KlDiv>;
 
-using RowLosses = List<  //
-    SoftmaxCrossEntropy>;
+using RowLosses = List<      //
+    SoftmaxCrossEntropy,     //
+    NllLoss>;
 
 using Optimizers = List<  //
     Sgd,                  //

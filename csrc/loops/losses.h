@@ -26,115 +26,198 @@ constexpr Span<Parameter> operands_of() {
         return {nullptr, 0};
 }
 
+template <class Operation>
+constexpr Span<Flag> flags_of() {
+    if constexpr (requires { Operation::flags; })
+        return {Operation::flags, sizeof(Operation::flags) / sizeof(Flag)};
+    else
+        return {nullptr, 0};
+}
+
+// The formulas that a setting of the flags chooses.
+template <class Operation, int variant>
+struct Variant {
+    template <class... T>
+    NPFUSE_FORMULA static auto value(T... operands) {
+        if constexpr (flags_of<Operation>().count == 0)
+            return Operation::value(operands...);
+        else
+            return Operation::template value<variant != 0>(operands...);
+    }
+    template <class... T>
+    NPFUSE_FORMULA static auto gradient(T... operands) {
+        if constexpr (flags_of<Operation>().count == 0)
+            return Operation::gradient(operands...);
+        else
+            return Operation::template gradient<variant != 0>(operands...);
+    }
+};
+
 // A loss's formulas with its parameters bound: functions of the position alone.
-template <class Operation, class T, class Inputs, class Parameters>
+template <class Formulas, class T, class Inputs, class Parameters>
 struct BoundLoss;
 
-template <class Operation, class T, int... I, int... P>
-struct BoundLoss<Operation, T, Indices<I...>, Indices<P...>> {
+template <class Formulas, class T, int... I, int... P>
+struct BoundLoss<Formulas, T, Indices<I...>, Indices<P...>> {
     const T* inputs[sizeof...(I)];
     T parameters[sizeof...(P) + 1];
 
     NPFUSE_FORMULA BoundLoss(const T* const* in, const double* values)
         : inputs{in[I]...}, parameters{T(values[P])...} {}
 
-    NPFUSE_FORMULA auto value(ptrdiff_t i) const { return Operation::value(inputs[I][i]..., parameters[P]...); }
-    NPFUSE_FORMULA auto gradient(ptrdiff_t i) const { return Operation::gradient(inputs[I][i]..., parameters[P]...); }
+    NPFUSE_FORMULA auto value(ptrdiff_t i) const { return Formulas::value(inputs[I][i]..., parameters[P]...); }
+    NPFUSE_FORMULA auto gradient(ptrdiff_t i) const { return Formulas::gradient(inputs[I][i]..., parameters[P]...); }
 };
 
-template <class Operation, class T>
-using Bound = BoundLoss<Operation, T, typename IndicesUpTo<2 + int(operands_of<Operation>().count)>::type,
-                        typename IndicesUpTo<int(parameter_count<Operation>())>::type>;
+template <class Operation, int variant, class T>
+using Bound =
+    BoundLoss<Variant<Operation, variant>, T, typename IndicesUpTo<2 + int(operands_of<Operation>().count)>::type,
+              typename IndicesUpTo<int(parameter_count<Operation>())>::type>;
 
-template <class Operation, class T, bool weighted>
-void fused_loss(const T* const* inputs, const T* weight, const double* parameters, double factor, T* gradient,
-                double* lane_sums, ptrdiff_t n) {
-    const Bound<Operation, T> loss(inputs, parameters);
+template <class Operation, int variant, class T>
+void separate_loss(const T* const* inputs, const double* parameters, double factor, double* values, T* gradient,
+                   ptrdiff_t n) {
+    const Bound<Operation, variant, T> loss(inputs, parameters);
+    const Scale<T> scale(factor);
+    const ptrdiff_t whole = n / loss_chunk * loss_chunk;
+#pragma omp simd
+    for (ptrdiff_t i = 0; i < whole; ++i) {
+        values[i] = to_double(loss.value(i));
+        gradient[i] = scaled(loss.gradient(i), scale);
+    }
+}
+
+template <class Operation, int variant, class T>
+void fused_loss(const T* const* inputs, const double* parameters, double factor, double* lane_sums, T* gradient,
+                ptrdiff_t n) {
+    const Bound<Operation, variant, T> loss(inputs, parameters);
     const Scale<T> scale(factor);
     double lanes[lane_count];
     for (ptrdiff_t lane = 0; lane < lane_count; ++lane) lanes[lane] = lane_sums[lane];
-
-    const auto step = [&](ptrdiff_t lane, ptrdiff_t i) __attribute__((always_inline)) {
-        const auto value = loss.value(i);
-        const auto slope = loss.gradient(i);
-        if constexpr (weighted) {
-            lanes[lane] += wide(weight[i]) * to_double(value);
-            gradient[i] = scaled(slope * weight[i], scale);
-        } else {
-            lanes[lane] = add_value(lanes[lane], value);
-            gradient[i] = scaled(slope, scale);
-        }
-    };
-    ptrdiff_t i = 0;
-    for (; i + lane_count <= n; i += lane_count)
+    for (ptrdiff_t i = 0; i < n; i += lane_count)
 #pragma omp simd
-        for (ptrdiff_t lane = 0; lane < lane_count; ++lane) step(lane, i + lane);
-    for (ptrdiff_t lane = 0; i + lane < n; ++lane) step(lane, i + lane);
-
+        for (ptrdiff_t lane = 0; lane < lane_count; ++lane) {
+            lanes[lane] = add_value(lanes[lane], loss.value(i + lane));
+            gradient[i + lane] = scaled(loss.gradient(i + lane), scale);
+        }
     for (ptrdiff_t lane = 0; lane < lane_count; ++lane) lane_sums[lane] = lanes[lane];
 }
 
-template <class Operation, class T>
-void loss_values(const T* const* inputs, const T* weight, const double* parameters, T* values, ptrdiff_t n) {
-    const Bound<Operation, T> loss(inputs, parameters);
-    if (weight) {
-#pragma omp simd
-        for (ptrdiff_t i = 0; i < n; ++i) values[i] = T(wide(weight[i]) * to_double(loss.value(i)));
-    } else {
-#pragma omp simd
-        for (ptrdiff_t i = 0; i < n; ++i) values[i] = T(to_double(loss.value(i)));
-    }
-}
-
 template <class T>
-inline const LossKernels<T>& kernels_for(const Loss& loss) {
+inline const LossKernels<T>& kernels_for(const Loss& loss, int variant) {
     if constexpr (__is_same(T, float))
-        return loss.float32;
+        return loss.float32[variant];
     else
-        return loss.float64;
+        return loss.float64[variant];
 }
 
+// The pieces in which a block is computed: as long as they lie in memory as the kernels want them, else as long as the
+// buffers. What is left over at the end of an array makes a piece of less than a chunk, filled up in the buffers.
+template <class T>
+class LossPieces {
+public:
+    explicit LossPieces(const Loss& loss, const LossCall& call)
+        : call_(call), kernels_(kernels_for<T>(loss, call.variant)), input_count_(2 + int(loss.operands.count)) {
+        all_direct_ = kernels_.fused && is_direct<T>(call.gradient) && !call.weight.data && !call.values.data;
+        for (int i = 0; i < input_count_; ++i) all_direct_ &= is_direct<T>(call.inputs[i]);
+    }
+
+    double sum(ptrdiff_t begin, ptrdiff_t end) {
+        for (ptrdiff_t first = begin; first < end;) {
+            const ptrdiff_t whole = (end - first) / loss_chunk * loss_chunk;
+            const ptrdiff_t count = whole == 0                             ? end - first
+                                    : all_direct_ || whole <= block_length ? whole
+                                                                           : block_length;
+            compute(first, count);
+            first += count;
+        }
+        return sum_.total();
+    }
+
+private:
+    const T* input(const View& view, ptrdiff_t first, ptrdiff_t count, T* buffer) {
+        if (count >= loss_chunk && is_direct<T>(view)) return direct<T>(view, first);
+        load(view, first, count, buffer);
+        for (ptrdiff_t i = count; i < loss_chunk; ++i) buffer[i] = T(0);
+        return buffer;
+    }
+
+    void compute(ptrdiff_t first, ptrdiff_t count) {
+        const T* inputs[max_loss_inputs];
+        for (int i = 0; i < input_count_; ++i) inputs[i] = input(call_.inputs[i], first, count, input_buffers_[i]);
+        const bool wants_gradient = call_.gradient.data != nullptr;
+        const bool in_place = wants_gradient && count >= loss_chunk && is_direct<T>(call_.gradient);
+        T* gradient = in_place ? direct<T>(call_.gradient, first) : gradient_buffer_;
+        if (kernels_.fused && !call_.weight.data && !call_.values.data)
+            fused(inputs, gradient, count);
+        else
+            separate(inputs, gradient, first, count);
+        if (wants_gradient && !in_place) store(gradient, call_.gradient, first, count);
+    }
+
+    void fused(const T* const* inputs, T* gradient, ptrdiff_t count) {
+        if (count >= loss_chunk) {
+            kernels_.fused(inputs, call_.parameters, call_.scale, sum_.lanes(), gradient, count);
+            return;
+        }
+        LaneSum last;
+        kernels_.fused(inputs, call_.parameters, call_.scale, last.lanes(), gradient, loss_chunk);
+        for (ptrdiff_t lane = 0; lane < count; ++lane) sum_.lanes()[lane] += last.lanes()[lane];
+    }
+
+    void separate(const T* const* inputs, T* gradient, ptrdiff_t first, ptrdiff_t count) {
+        const ptrdiff_t padded = count < loss_chunk ? loss_chunk : count;
+        kernels_.separate(inputs, call_.parameters, call_.scale, values_, gradient, padded);
+        if (call_.weight.data) {
+            const T* weight = input(call_.weight, first, count, weight_buffer_);
+#pragma omp simd
+            for (ptrdiff_t i = 0; i < count; ++i) {
+                values_[i] *= wide(weight[i]);
+                gradient[i] *= weight[i];
+            }
+        }
+        sum_.add(values_, count);
+        if (call_.values.data) store_values(first, count);
+    }
+
+    void store_values(ptrdiff_t first, ptrdiff_t count) {
+        T narrow[block_length];
+#pragma omp simd
+        for (ptrdiff_t i = 0; i < count; ++i) narrow[i] = T(values_[i]);
+        store(narrow, call_.values, first, count);
+    }
+
+    const LossCall& call_;
+    const LossKernels<T>& kernels_;
+    const int input_count_;
+    bool all_direct_;
+    LaneSum sum_;
+    alignas(64) T input_buffers_[max_loss_inputs][block_length];
+    alignas(64) T weight_buffer_[block_length];
+    alignas(64) T gradient_buffer_[block_length];
+    alignas(64) double values_[block_length];
+};
+
+// Elements [begin, end) of a call.
 template <class T>
 double run_loss(const Loss& loss, const LossCall& call, ptrdiff_t begin, ptrdiff_t end) {
-    const LossKernels<T>& kernels = kernels_for<T>(loss);
-    const int input_count = 2 + int(loss.operands.count);
-    const bool weighted = call.weight.data != nullptr;
-    const bool wants_values = call.values.data != nullptr, wants_gradient = call.gradient.data != nullptr;
-
-    bool all_direct = wants_gradient && is_direct<T>(call.gradient);
-    for (int i = 0; i < input_count; ++i) all_direct &= is_direct<T>(call.inputs[i]);
-    if (weighted) all_direct &= is_direct<T>(call.weight);
-    if (wants_values) all_direct &= is_direct<T>(call.values);
-    const ptrdiff_t step = all_direct ? end - begin : block_length;
-
-    alignas(64) T buffers[max_loss_inputs + 2][block_length];
-    T* const weight_buffer = buffers[max_loss_inputs];
-    T* const result_buffer = buffers[max_loss_inputs + 1];
-    LaneSum sum;
-    for (ptrdiff_t first = begin; first < end; first += step) {
-        const ptrdiff_t count = end - first < step ? end - first : step;
-        const T* inputs[max_loss_inputs];
-        for (int i = 0; i < input_count; ++i) inputs[i] = load(call.inputs[i], first, count, buffers[i]);
-        const T* weight = weighted ? load(call.weight, first, count, weight_buffer) : nullptr;
-        if (wants_values) {
-            T* values = is_direct<T>(call.values) ? direct<T>(call.values, first) : result_buffer;
-            kernels.values(inputs, weight, call.parameters, values, count);
-            if (values == result_buffer) store(values, call.values, first, count);
-        }
-        if (wants_gradient || !wants_values) {
-            const bool in_place = wants_gradient && is_direct<T>(call.gradient);
-            T* gradient = in_place ? direct<T>(call.gradient, first) : result_buffer;
-            const auto kernel = weighted ? kernels.weighted : kernels.fused;
-            kernel(inputs, weight, call.parameters, call.scale, gradient, sum.lanes(), count);
-            if (wants_gradient && !in_place) store(gradient, call.gradient, first, count);
-        }
-    }
-    return sum.total();
+    return LossPieces<T>(loss, call).sum(begin, end);
 }
 
-template <class Operation, class T>
+template <class Operation, int variant, class T>
+constexpr typename LossKernels<T>::Fused fused_or_null() {
+    if constexpr (requires { Operation::is_light; })
+        return fused_loss<Operation, variant, T>;
+    else
+        return nullptr;
+}
+
+template <class Operation, int variant, class T>
 constexpr LossKernels<T> loss_kernels() {
-    return {fused_loss<Operation, T, false>, fused_loss<Operation, T, true>, loss_values<Operation, T>};
+    if constexpr (variant < 1 << flags_of<Operation>().count)
+        return {separate_loss<Operation, variant, T>, fused_or_null<Operation, variant, T>()};
+    else
+        return {};
 }
 
 template <class Operation>
@@ -143,8 +226,9 @@ constexpr Loss loss_entry() {
             &Operation::description,
             operands_of<Operation>(),
             parameters_of<Operation>(),
-            loss_kernels<Operation, float>(),
-            loss_kernels<Operation, double>()};
+            flags_of<Operation>(),
+            {loss_kernels<Operation, 0, float>(), loss_kernels<Operation, 1, float>()},
+            {loss_kernels<Operation, 0, double>(), loss_kernels<Operation, 1, double>()}};
 }
 
 template <class... Operations>

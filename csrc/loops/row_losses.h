@@ -48,7 +48,7 @@ struct SpreadTargets {
 };
 
 template <class Operation, class T>
-inline double softmax_loss_row(const RowLossCall& call, const LossRow<T>& row) {
+inline double normalised_loss_row(const RowLossCall& call, const LossRow<T>& row) {
     const T* x = row.x;
     const ptrdiff_t n = call.classes;
     const double smoothing = call.parameters[0];
@@ -115,7 +115,8 @@ inline double softmax_loss_row(const RowLossCall& call, const LossRow<T>& row) {
             spread.load(begin, count, targets);
 #pragma omp simd
             for (ptrdiff_t i = 0; i < count; ++i)
-                gradient[begin + i] = scaled_sum(gradient[begin + i], term_factor, scaled_sum(targets[i], target_factor, T(0)));
+                gradient[begin + i] =
+                    scaled_sum(gradient[begin + i], term_factor, scaled_sum(targets[i], target_factor, T(0)));
         }
     } else {
 #pragma omp simd
@@ -124,6 +125,26 @@ inline double softmax_loss_row(const RowLossCall& call, const LossRow<T>& row) {
     if (has_label) gradient[row.label] = T(term_at_label * factor - weight * (spread.kept + spread.share) * call.scale);
     if (peak < n) gradient[peak] = T(sums.peak_gradient() * call.scale);
     return sums.value();
+}
+
+// Where the prediction is the logarithm of a probability already, only the label's element counts.
+template <class T>
+inline double picked_loss_row(const RowLossCall& call, const LossRow<T>& row) {
+    const double weight = call.class_weights ? call.class_weights[row.label] : 1;
+    const double value = -weight * wide(row.x[row.label]);
+    if (row.gradient) {
+        for (ptrdiff_t i = 0; i < call.classes; ++i) row.gradient[i] = T(0);
+        row.gradient[row.label] = T(-weight * call.scale);
+    }
+    return value;
+}
+
+template <class Operation, class T>
+inline double loss_row(const RowLossCall& call, const LossRow<T>& row) {
+    if constexpr (requires { typename Operation::Row; })
+        return normalised_loss_row<Operation>(call, row);
+    else
+        return picked_loss_row(call, row);
 }
 
 // Addresses of rows [first, first + count).
@@ -208,7 +229,7 @@ double run_row_loss(const RowLossCall& call, ptrdiff_t begin, ptrdiff_t end, voi
                 if (row.gradient)
                     for (ptrdiff_t i = 0; i < n; ++i) row.gradient[i] = T(0);
             } else {
-                value = softmax_loss_row<Operation, T>(call, row);
+                value = loss_row<Operation>(call, row);
             }
             sum += value;
             values[r] = T(value);

@@ -104,14 +104,12 @@ inline void load_number(Number number, const char* source, ptrdiff_t stride, T* 
     }
 }
 
-// Elements [begin, begin + count): where they lie when that will do, else a copy in the buffer.
+// Elements [begin, begin + count) of an array, to contiguous memory and back.
 template <class T>
-inline const T* load(const View& view, ptrdiff_t begin, ptrdiff_t count, T* buffer) {
-    if (is_direct<T>(view)) return direct<T>(view, begin);
+inline void load(const View& view, ptrdiff_t begin, ptrdiff_t count, T* block) {
     for_each_stretch(view, begin, count, [&](const char* source, ptrdiff_t stride, ptrdiff_t position, ptrdiff_t n) {
-        load_number(view.number, source, stride, buffer + position, n);
+        load_number(view.number, source, stride, block + position, n);
     });
-    return buffer;
 }
 
 template <class T>

@@ -21,7 +21,7 @@ struct SoftmaxCrossEntropy {
             "sum(t * (logsumexp(logits) - logits)) along the axis, where t is 1 at the label and 0 elsewhere, "
             "or the probabilities",
         .derivative = "softmax(logits) - t",
-        .accuracy = "value 2 * 2**-24 relative in float32, gradient 2 ULP; around its zeros 2**-24 absolute.",
+        .accuracy = accuracy,
         .notes =
             "Nothing overflows or cancels for logits up to the largest finite float: the largest logit is left out "
             "of the sum, so that a loss near 0 keeps its digits.",
@@ -63,6 +63,21 @@ struct SoftmaxCrossEntropy {
         NPFUSE_FORMULA double peak_gradient() const {
             return (target_elsewhere + z_slope() - target_at_peak * rest) / (1 + rest);
         }
+    };
+};
+
+struct NllLoss {
+    static constexpr const char* name = "nll_loss";
+    static constexpr const char* prediction = "log_probs";
+    static constexpr bool takes_probabilities = false;
+    static constexpr Description description = {
+        .summary = "Negative log-likelihood of labels, given the logarithms of probabilities.",
+        .formula = "-log_probs at the label",
+        .derivative = "-1 at the label, 0 elsewhere",
+        .accuracy = accuracy,
+        .notes = "After ``log_softmax`` this is ``softmax_cross_entropy``, which does both at once.",
+        .source = "Fisher (1922), On the mathematical foundations of theoretical statistics.",
+        .example = ">>> nf.nll_loss(np.log([[0.25, 0.75]]), np.array([0]))\n1.3862943611198906",
     };
 };
 
