@@ -30,6 +30,7 @@ using Optimizers = List<  //
     Sgd,                  //
     SgdMomentum,          //
     SgdNesterov,          //
+    SgdDampened,          //
     Adam,                 //
     AdamAmsgrad>;
 
