@@ -1,7 +1,5 @@
 #include "operand.h"
 
-#include <algorithm>
-
 #include "bfloat16.h"
 
 namespace npfuse::bind {
@@ -26,8 +24,10 @@ std::string dtype_name(PyArrayObject* array) {
 }
 
 bool same_shape(PyArrayObject* a, PyArrayObject* b) {
-    return PyArray_NDIM(a) == PyArray_NDIM(b) &&
-           std::equal(PyArray_DIMS(a), PyArray_DIMS(a) + PyArray_NDIM(a), PyArray_DIMS(b));
+    if (PyArray_NDIM(a) != PyArray_NDIM(b)) return false;
+    bool same = true;
+    for (int d = 0; d < PyArray_NDIM(a); ++d) same &= PyArray_DIM(a, d) == PyArray_DIM(b, d);
+    return same;
 }
 
 bool same_dense_order(PyArrayObject* a, PyArrayObject* b) {

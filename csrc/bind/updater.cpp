@@ -19,15 +19,41 @@ const Optimizer& find_optimizer(const std::string& name) {
     throw py::value_error("there is no optimizer named '" + name + "'");
 }
 
-PyArrayObject* array_or_throw(const py::handle& object, const std::string& name) {
+// A name is put together where something is wrong, and not before: there are a thousand of them in a step.
+template <class Name>
+PyArrayObject* array_or_throw(const py::handle& object, const Name& name) {
     if (!PyArray_Check(object.ptr()))
-        throw py::type_error(name + " must be a NumPy array, got " + Py_TYPE(object.ptr())->tp_name);
+        throw py::type_error(name() + " must be a NumPy array, got " + Py_TYPE(object.ptr())->tp_name);
     return as_array(object.ptr());
 }
 
-Storage storage_or_throw(PyArrayObject* array, const std::string& name) {
+template <class Name>
+Storage storage_or_throw(PyArrayObject* array, const Name& name) {
     if (const std::optional<Storage> storage = storage_of(array)) return *storage;
-    throw py::type_error(name + " must be of float16, bfloat16, float32 or float64, got " + dtype_name(array));
+    throw py::type_error(name() + " must be of float16, bfloat16, float32 or float64, got " + dtype_name(array));
+}
+
+template <class Name>
+void check_owned(const HeldArray& held, const Name& name) {
+    if (held.is_unchanged()) return;
+    if (!PyArray_ISWRITEABLE(held.get())) throw py::value_error(name() + " is read-only");
+    throw py::value_error(name() + " was given another shape or other memory after the optimizer was made");
+}
+
+template <class Name>
+void check_shape(PyArrayObject* array, PyArrayObject* parameter, const Name& name) {
+    if (!same_shape(array, parameter))
+        throw py::value_error(name() + " must be of its parameter's shape " + shape_text(parameter) + ", got " +
+                              shape_text(array));
+}
+
+template <class Name>
+void check_state(PyArrayObject* state, PyArrayObject* parameter, const Name& name) {
+    const Storage needed = storage_of(parameter) == Storage::float64 ? Storage::float64 : Storage::float32;
+    if (storage_of(state) != needed)
+        throw py::type_error(name() + " must be of " + (needed == Storage::float64 ? "float64" : "float32") + ", got " +
+                             dtype_name(state));
+    check_shape(state, parameter, name);
 }
 
 class InUse {
@@ -44,20 +70,6 @@ private:
 
 }  // namespace
 
-Updater::Held::Held(const py::object& object)
-    : owner(object),
-      array(as_array(object.ptr())),
-      data(PyArray_DATA(array)),
-      shape(PyArray_DIMS(array), PyArray_DIMS(array) + PyArray_NDIM(array)),
-      strides(PyArray_STRIDES(array), PyArray_STRIDES(array) + PyArray_NDIM(array)) {}
-
-bool Updater::Held::is_unchanged() const {
-    return PyArray_DATA(array) == data && PyArray_ISWRITEABLE(array) &&
-           static_cast<std::size_t>(PyArray_NDIM(array)) == shape.size() &&
-           std::equal(shape.begin(), shape.end(), PyArray_DIMS(array)) &&
-           std::equal(strides.begin(), strides.end(), PyArray_STRIDES(array));
-}
-
 Updater::Updater(const std::string& optimizer, bool single) : optimizer_(find_optimizer(optimizer)), single_(single) {}
 
 std::string Updater::parameter_name(std::size_t i) const {
@@ -72,40 +84,26 @@ std::string Updater::state_name(std::size_t i, std::size_t k) const {
     return optimizer_.states[k] + (single_ ? "" : " of " + parameter_name(i));
 }
 
-void Updater::check_owned(const Held& held, const std::string& name) const {
-    if (!PyArray_ISWRITEABLE(held.array)) throw py::value_error(name + " is read-only");
-    if (!held.is_unchanged())
-        throw py::value_error(name + " was given another shape or other memory after the optimizer was made");
-}
-
-void Updater::check_state(const Held& state, const Slot& slot, const std::string& name) const {
-    const bool wide = storage_of(slot.parameter.array) == Storage::float64;
-    if (storage_of(state.array) != (wide ? Storage::float64 : Storage::float32))
-        throw py::type_error(name + " must be of " + (wide ? "float64" : "float32") + ", got " +
-                             dtype_name(state.array));
-    if (!same_shape(state.array, slot.parameter.array))
-        throw py::value_error(name + " must be of its parameter's shape " + shape_text(slot.parameter.array) +
-                              ", got " + shape_text(state.array));
-    check_owned(state, name);
-}
-
 void Updater::add(const py::list& parameters, const py::list& states, std::size_t settings) {
     const InUse in_use(in_use_);
     OwnedMemory memory = memory_;
     std::vector<Slot> slots;
     for (std::size_t j = 0; j < parameters.size(); ++j) {
         const std::size_t i = slots_.size() + j;
-        array_or_throw(parameters[j], parameter_name(i));
-        Slot slot{Held(parameters[j]), {}, nullptr, nullptr};
-        storage_or_throw(slot.parameter.array, parameter_name(i));
-        check_owned(slot.parameter, parameter_name(i));
-        memory.add(slot.parameter.array, parameter_name(i));
+        const auto own = [&](const py::object& object, const auto& name) {
+            HeldArray held(object);
+            check_owned(held, name);
+            memory.add(held.get(), name());
+            return held;
+        };
+        const auto name = [&] { return parameter_name(i); };
+        storage_or_throw(array_or_throw(parameters[j], name), name);
+        Slot slot{own(parameters[j], name), {}, nullptr, nullptr};
         const py::tuple own_states = states[j];
         for (std::size_t k = 0; k < optimizer_.states.count; ++k) {
-            array_or_throw(own_states[k], state_name(i, k));
-            slot.states.emplace_back(own_states[k]);
-            check_state(slot.states.back(), slot, state_name(i, k));
-            memory.add(slot.states.back().array, state_name(i, k));
+            const auto name_of_state = [&] { return state_name(i, k); };
+            check_state(array_or_throw(own_states[k], name_of_state), slot.parameter.get(), name_of_state);
+            slot.states.push_back(own(own_states[k], name_of_state));
         }
         slots.push_back(std::move(slot));
     }
@@ -115,55 +113,51 @@ void Updater::add(const py::list& parameters, const py::list& states, std::size_
     settings_count_ = std::max(settings_count_, settings + 1);
     for (Slot& slot : slots) {
         runtime::ArrayUpdate update{};
-        update.size = PyArray_SIZE(slot.parameter.array);
+        update.size = PyArray_SIZE(slot.parameter.get());
         update.settings = settings;
-        update.operands.parameter = operand_of(slot.parameter.array, *storage_of(slot.parameter.array));
+        update.operands.parameter = operand_of(slot.parameter.get(), *storage_of(slot.parameter.get()));
         for (std::size_t k = 0; k < slot.states.size(); ++k)
-            update.operands.states[k] = operand_of(slot.states[k].array, *storage_of(slot.states[k].array));
+            update.operands.states[k] = operand_of(slot.states[k].get(), *storage_of(slot.states[k].get()));
         total_size_ += update.size;
         updates_.push_back(update);
         slots_.push_back(std::move(slot));
     }
 }
 
-Storage Updater::check_gradient(std::size_t i, const py::handle& gradient) const {
-    PyArrayObject* array = array_or_throw(gradient, gradient_name(i));
-    const Storage storage = storage_or_throw(array, gradient_name(i));
-    if (!same_shape(array, slots_[i].parameter.array))
-        throw py::value_error(gradient_name(i) + " must be of its parameter's shape " +
-                              shape_text(slots_[i].parameter.array) + ", got " + shape_text(array));
-    return storage;
+bool Updater::was_accepted(const Slot& slot, PyArrayObject* gradient) {
+    return PyArray_DATA(gradient) == slot.accepted_gradient && PyArray_ISCARRAY_RO(gradient) &&
+           PyArray_TYPE(gradient) == PyArray_TYPE(slot.parameter.get()) && same_shape(gradient, slot.parameter.get());
 }
 
-// Everything that a step needs of a gradient; whatever it changes here, no step has begun.
-void Updater::accept_gradient(std::size_t i, const py::handle& gradient) {
+// Checks all there is to check before a step, and notes where the gradient is.
+void Updater::accept_gradient(std::size_t i, const py::handle& object) {
     Slot& slot = slots_[i];
-    if (!slot.parameter.is_unchanged()) check_owned(slot.parameter, parameter_name(i));
-    for (std::size_t k = 0; k < slot.states.size(); ++k)
-        if (!slot.states[k].is_unchanged()) check_owned(slot.states[k], state_name(i, k));
+    check_owned(slot.parameter, [&] { return parameter_name(i); });
+    for (std::size_t k = 0; k < slot.states.size(); ++k) check_owned(slot.states[k], [&] { return state_name(i, k); });
 
-    const Storage storage = check_gradient(i, gradient);
-    PyArrayObject* array = as_array(gradient.ptr());
-    Operand& operand = updates_[i].operands.gradient;
-    operand = operand_of(array, storage);
+    const auto name = [&] { return gradient_name(i); };
+    PyArrayObject* gradient = array_or_throw(object, name);
+    if (was_accepted(slot, gradient)) return;
 
-    if (PyArray_DATA(array) != slot.accepted_gradient || !PyArray_IS_C_CONTIGUOUS(array)) {
-        if (const std::string* owned = memory_.sharing_with(array, slot.parameter.array))
-            throw py::value_error(gradient_name(i) + " shares memory with " + *owned);
-    }
-    const bool same_extent = PyArray_IS_C_CONTIGUOUS(array) && storage == updates_[i].operands.parameter.storage;
-    slot.accepted_gradient = same_extent ? PyArray_DATA(array) : nullptr;
+    PyArrayObject* parameter = slot.parameter.get();
+    const Storage storage = storage_or_throw(gradient, name);
+    check_shape(gradient, parameter, name);
+    if (const std::string* owned = memory_.sharing_with(gradient, parameter))
+        throw py::value_error(name() + " shares memory with " + *owned);
 
-    bool one_stride = same_dense_order(slot.parameter.array, array);
-    for (const Held& state : slot.states)
-        one_stride = one_stride && same_dense_order(slot.parameter.array, state.array);
+    runtime::ArrayUpdate& update = updates_[i];
+    update.operands.gradient = operand_of(gradient, storage);
+    bool one_stride = same_dense_order(parameter, gradient);
+    for (const HeldArray& state : slot.states) one_stride = one_stride && same_dense_order(parameter, state.get());
     slot.walk.reset();
     if (!one_stride) {
-        std::vector<const std::ptrdiff_t*> strides = {slot.parameter.strides.data(), PyArray_STRIDES(array)};
-        for (const Held& state : slot.states) strides.push_back(state.strides.data());
-        slot.walk = std::make_unique<runtime::Walk>(slot.parameter.shape, strides);
+        std::vector<const npy_intp*> strides = {slot.parameter.strides(), PyArray_STRIDES(gradient)};
+        for (const HeldArray& state : slot.states) strides.push_back(state.strides());
+        slot.walk = std::make_unique<runtime::Walk>(slot.parameter.shape(), strides);
     }
-    updates_[i].walk = slot.walk.get();
+    update.walk = slot.walk.get();
+    const bool usual = PyArray_ISCARRAY_RO(gradient) && storage == update.operands.parameter.storage;
+    slot.accepted_gradient = usual ? PyArray_DATA(gradient) : nullptr;
 }
 
 std::vector<runtime::StepSettings> Updater::read_settings(const py::list& settings,

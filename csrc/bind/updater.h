@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "held_array.h"
 #include "numpy.h"
 #include "owned_memory.h"
 #include "runtime/update.h"
@@ -28,21 +29,10 @@ public:
     void step(const py::object& gradients, const py::list& settings);
 
 private:
-    // An array and where it lay when it was added.
-    struct Held {
-        py::object owner;
-        PyArrayObject* array;
-        const void* data;
-        std::vector<npy_intp> shape, strides;
-
-        explicit Held(const py::object& object);
-        bool is_unchanged() const;
-    };
-
     struct Slot {
-        Held parameter;
-        std::vector<Held> states;
-        const void* accepted_gradient = nullptr;  // a contiguous gradient here shares no memory with what we write
+        HeldArray parameter;
+        std::vector<HeldArray> states;
+        const void* accepted_gradient;  // where the last one was, if it was contiguous and of the parameter's dtype
         std::unique_ptr<runtime::Walk> walk;
     };
 
@@ -50,10 +40,8 @@ private:
     std::string gradient_name(std::size_t i) const;
     std::string state_name(std::size_t i, std::size_t k) const;
 
-    void check_owned(const Held& held, const std::string& name) const;
-    void check_state(const Held& state, const Slot& slot, const std::string& name) const;
-    void accept_gradient(std::size_t i, const py::handle& gradient);
-    Storage check_gradient(std::size_t i, const py::handle& gradient) const;
+    static bool was_accepted(const Slot& slot, PyArrayObject* gradient);
+    void accept_gradient(std::size_t i, const py::handle& object);
     std::vector<runtime::StepSettings> read_settings(const py::list& settings, std::vector<double>& numbers) const;
 
     const Optimizer& optimizer_;

@@ -78,6 +78,7 @@ using Optimizers = List<  //
     Sgd,                  //
     SgdMomentum,          //
     SgdNesterov,          //
+    SgdDampened,          //
     Adam,                 //
     AdamAmsgrad>;
 

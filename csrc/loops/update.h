@@ -21,7 +21,7 @@ constexpr Span<const char*> states_of() {
 template <class Formula, class T>
 struct Prepared {
     typename Formula::template Scalars<T> scalars;
-    Factor<T> gradient_scale, coupled_decay;
+    double gradient_scale, coupled_decay;
     T decoupled_decay;
     bool gradient_as_given;
 };
@@ -35,8 +35,8 @@ void prepare_update(const UpdateSettings& common, const double* settings, Prepar
     __builtin_memcpy(&named, settings, sizeof named);
     const Prepared<Formula, T> result = {
         .scalars = Formula::template prepare<T>(common.step, named),
-        .gradient_scale = Factor<T>(common.gradient_scale),
-        .coupled_decay = Factor<T>(common.coupled_decay),
+        .gradient_scale = common.gradient_scale,
+        .coupled_decay = common.coupled_decay,
         .decoupled_decay = T(common.decoupled_decay),
         .gradient_as_given = common.gradient_scale == 1 && common.coupled_decay == 0,
     };
@@ -48,38 +48,48 @@ void prepare_update(const UpdateSettings& common, const double* settings, Prepar
 // over them. They are too small for any parameter to notice.
 template <class T>
 NPFUSE_FORMULA T settled(T x) {
-    constexpr T smallest_normal = sizeof(T) == 4 ? T(0x1p-126) : T(0x1p-1022);
-    return absolute(x) < smallest_normal ? T(0) : x;
+    const auto exponent = to_bits(T(__builtin_huge_val()));
+    return (to_bits(x) & exponent) != 0 ? x : T(0);
 }
 
-template <bool as_given, class Formula, class T>
+// What a sweep has to do beyond the formula. The common cases have sweeps of their own, which do no more than they
+// must.
+enum class Extra { none, decoupled_decay, any };
+
+template <Extra extra, class Formula, class T>
 NPFUSE_FORMULA auto incoming(const Prepared<Formula, T>& by, T gradient, T parameter) {
-    if constexpr (as_given)
+    if constexpr (extra == Extra::any) {
+        const double decaying = by.coupled_decay != 0 ? double(parameter) : 0.0;  // 0 times infinity is not 0
+        return WideGradient{fma(by.coupled_decay, decaying, by.gradient_scale * double(gradient))};
+    } else {
         return gradient;
-    else
-        return decayed_gradient(by.gradient_scale, gradient, by.coupled_decay,
-                                by.coupled_decay.hi != 0 ? parameter : T(0));
+    }
 }
 
-template <class Formula, class T>
+template <Extra extra, class Formula, class T>
 NPFUSE_FORMULA T outgoing(const Prepared<Formula, T>& by, T parameter, T delta) {
-    return parameter - (by.decoupled_decay != 0 ? fma(by.decoupled_decay, parameter, delta) : delta);
+    if constexpr (extra == Extra::none)
+        return parameter - delta;
+    else
+        return parameter - (by.decoupled_decay != 0 ? fma(by.decoupled_decay, parameter, delta) : delta);
 }
 
-template <bool as_given, class Formula, class T>
+template <Extra extra, class Formula, class T>
 inline void sweep(const Prepared<Formula, T> by, T* p, const T* g, T* const* states, ptrdiff_t n) {
     constexpr size_t state_count = states_of<Formula>().count;
     if constexpr (state_count == 0) {
 #pragma omp simd
         for (ptrdiff_t i = 0; i < n; ++i) {
-            p[i] = outgoing(by, p[i], Formula::step(by.scalars, incoming<as_given>(by, g[i], p[i])));
+            const T delta = Formula::step(by.scalars, incoming<extra>(by, g[i], p[i]));
+            p[i] = outgoing<extra>(by, p[i], delta);
         }
     } else if constexpr (state_count == 1) {
         T* a = states[0];
 #pragma omp simd
         for (ptrdiff_t i = 0; i < n; ++i) {
             T x = settled(a[i]);
-            p[i] = outgoing(by, p[i], Formula::step(by.scalars, incoming<as_given>(by, g[i], p[i]), x));
+            const T delta = Formula::step(by.scalars, incoming<extra>(by, g[i], p[i]), x);
+            p[i] = outgoing<extra>(by, p[i], delta);
             a[i] = x;
         }
     } else if constexpr (state_count == 2) {
@@ -87,7 +97,8 @@ inline void sweep(const Prepared<Formula, T> by, T* p, const T* g, T* const* sta
 #pragma omp simd
         for (ptrdiff_t i = 0; i < n; ++i) {
             T x = settled(a[i]), y = settled(b[i]);
-            p[i] = outgoing(by, p[i], Formula::step(by.scalars, incoming<as_given>(by, g[i], p[i]), x, y));
+            const T delta = Formula::step(by.scalars, incoming<extra>(by, g[i], p[i]), x, y);
+            p[i] = outgoing<extra>(by, p[i], delta);
             a[i] = x;
             b[i] = y;
         }
@@ -97,7 +108,8 @@ inline void sweep(const Prepared<Formula, T> by, T* p, const T* g, T* const* sta
 #pragma omp simd
         for (ptrdiff_t i = 0; i < n; ++i) {
             T x = settled(a[i]), y = settled(b[i]), z = settled(c[i]);
-            p[i] = outgoing(by, p[i], Formula::step(by.scalars, incoming<as_given>(by, g[i], p[i]), x, y, z));
+            const T delta = Formula::step(by.scalars, incoming<extra>(by, g[i], p[i]), x, y, z);
+            p[i] = outgoing<extra>(by, p[i], delta);
             a[i] = x;
             b[i] = y;
             c[i] = z;
@@ -109,10 +121,12 @@ template <class Formula, class T>
 void update(const PreparedUpdate& prepared, T* parameter, const T* gradient, T* const* states, ptrdiff_t n) {
     Prepared<Formula, T> by;
     __builtin_memcpy(&by, &prepared, sizeof by);
-    if (by.gradient_as_given)
-        sweep<true>(by, parameter, gradient, states, n);
-    else
-        sweep<false>(by, parameter, gradient, states, n);
+    if constexpr (sizeof(T) == 4) {  // in double, nothing is fast enough to notice
+        if (by.gradient_as_given && by.decoupled_decay == 0)
+            return sweep<Extra::none>(by, parameter, gradient, states, n);
+        if (by.gradient_as_given) return sweep<Extra::decoupled_decay>(by, parameter, gradient, states, n);
+    }
+    sweep<Extra::any>(by, parameter, gradient, states, n);
 }
 
 template <class T>

@@ -22,8 +22,8 @@ struct Adam {
     struct Scalars {
         Factor<T> decay1, gain1;
         T decay2, gain2;
-        T eps_inside, eps_outside;
-        T lr;
+        T eps_root;
+        Quotient<T> quotient;
     };
 
     template <class T>
@@ -35,28 +35,23 @@ struct Adam {
             .gain1 = Factor<T>(1 - at.beta1),
             .decay2 = T(at.beta2),
             .gain2 = T(1 - at.beta2),
-            .eps_inside = T(at.eps_root * correction2),
-            .eps_outside = T(at.eps * __builtin_sqrt(correction2) + at.eps_hat),
-            .lr = T(at.lr * __builtin_sqrt(correction2) / correction1),
+            .eps_root = T(at.eps_root * correction2),
+            .quotient = Quotient<T>(at.lr * __builtin_sqrt(correction2) / correction1,
+                                    at.eps * __builtin_sqrt(correction2) + at.eps_hat),
         };
     }
 
     template <class T, class Gradient>
     NPFUSE_FORMULA static T step(const Scalars<T>& s, Gradient g, T& exp_avg, T& exp_avg_sq) {
         update_averages(s, g, exp_avg, exp_avg_sq);
-        return quotient(s, exp_avg, exp_avg_sq);
+        return s.quotient.of(exp_avg, square_root(exp_avg_sq + s.eps_root));
     }
 
 protected:
     template <class T, class Gradient>
     NPFUSE_FORMULA static void update_averages(const Scalars<T>& s, Gradient g, T& exp_avg, T& exp_avg_sq) {
         exp_avg = mix(s.decay1, exp_avg, s.gain1, g);
-        exp_avg_sq = fma(s.gain2 * value(g), value(g), s.decay2 * exp_avg_sq);
-    }
-
-    template <class T>
-    NPFUSE_FORMULA static T quotient(const Scalars<T>& s, T average, T average_sq) {
-        return s.lr * average / (square_root(average_sq + s.eps_inside) + s.eps_outside);
+        exp_avg_sq = fma(s.gain2 * value<T>(g), value<T>(g), s.decay2 * exp_avg_sq);
     }
 };
 
@@ -69,7 +64,7 @@ struct AdamAmsgrad : Adam {
     NPFUSE_FORMULA static T step(const Scalars<T>& s, Gradient g, T& exp_avg, T& exp_avg_sq, T& max_exp_avg_sq) {
         update_averages(s, g, exp_avg, exp_avg_sq);
         max_exp_avg_sq = at_least(exp_avg_sq, max_exp_avg_sq);
-        return quotient(s, exp_avg, max_exp_avg_sq);
+        return s.quotient.of(exp_avg, square_root(max_exp_avg_sq + s.eps_root));
     }
 };
 

@@ -81,13 +81,16 @@ class SGD(Optimizer):
         maximize: bool = False,
         velocity: bool = False,
     ) -> None:
+        self._nesterov = flag("nesterov", nesterov)
         self._velocity = flag("velocity", velocity)
-        if flag("nesterov", nesterov):
-            if not_negative("momentum", momentum) == 0 or dampening != 0:
-                raise ValueError("nesterov needs a momentum above 0 and a dampening of 0")
-            kernel = "sgd_nesterov"
+        if nesterov and (momentum == 0 or dampening != 0):
+            raise ValueError("nesterov needs a momentum above 0 and a dampening of 0")
+        if dampening != 0 or velocity:
+            kernel = "sgd_dampened"
+        elif momentum != 0:
+            kernel = "sgd_nesterov" if nesterov else "sgd_momentum"
         else:
-            kernel = "sgd_momentum" if not_negative("momentum", momentum) > 0 else "sgd"
+            kernel = "sgd"
         settings = {
             "lr": lr,
             "momentum": momentum,
@@ -98,8 +101,7 @@ class SGD(Optimizer):
         super().__init__(params, kernel, settings)
 
     def _own_settings(self, group: Group, lr: float) -> tuple[float, ...]:
-        if self._kernel == "sgd":
-            if group["momentum"] != 0:
-                raise ValueError("momentum of a group: the optimizer was made without momentum and keeps no buffers")
-            return (lr,)
-        return (lr, group["momentum"], group["dampening"], float(self._velocity))
+        momentum, dampening = group["momentum"], group["dampening"]
+        if self._kernel == "sgd_dampened":
+            return (lr, momentum, dampening, float(self._velocity), float(self._nesterov))
+        return (lr,) if self._kernel == "sgd" else (lr, momentum)
