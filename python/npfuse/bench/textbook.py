@@ -299,6 +299,11 @@ def logsumexp(x: Array, axis: int = -1) -> Array:
     return np.log(np.exp(x - top).sum(axis=axis)) + top.squeeze(axis)
 
 
+def logsumexp_backward(dy: Array, x: Array, axis: int = -1) -> Array:
+    """Share the gradient out by the probabilities."""
+    return np.expand_dims(dy, axis) * softmax(x, axis)
+
+
 def log_softmax(x: Array, axis: int = -1) -> Array:
     """Take the logarithm of softmax."""
     return x - np.expand_dims(logsumexp(x, axis), axis)
