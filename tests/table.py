@@ -41,6 +41,8 @@ class Activation:
     backward_ulp: float = 2
     slope_zero: Callable[..., float] | None = None
     """Where f' crosses zero, given the parameters: nearby its error is measured absolutely."""
+    elementwise_backward: bool = True
+    """False where the derivative is no elementwise operation, because it sums to a parameter's shape."""
     half_exceptions: int = 12
     """Of the 65,536 results of a half type, how many may be a tie in float32 that the truth would have decided."""
 
@@ -59,11 +61,23 @@ def normal_density(x: mpf) -> mpf:
     return mpmath.exp(-x * x / 2) / mpmath.sqrt(2 * mpmath.pi)
 
 
-def swish(x: mpf, beta: mpf) -> mpf:
+def clip(x: mpf, low: mpf | int, high: mpf | int) -> mpf:
+    return min(max(x, mpf(low)), mpf(high))
+
+
+def elu(x: mpf, alpha: mpf) -> mpf:
+    return x if x > 0 else alpha * mpmath.expm1(x)
+
+
+def elu_slope(x: mpf, alpha: mpf) -> mpf:
+    return mpf(1) if x > 0 else alpha * mpmath.exp(x)
+
+
+def swish(x: mpf, beta: mpf | int) -> mpf:
     return x * sigmoid(beta * x)
 
 
-def swish_slope(x: mpf, beta: mpf) -> mpf:
+def swish_slope(x: mpf, beta: mpf | int) -> mpf:
     return sigmoid(beta * x) * (1 + beta * x * sigmoid(-beta * x))
 
 
@@ -75,7 +89,44 @@ def mish_slope(x: mpf) -> mpf:
     return mpmath.tanh(softplus(x)) + x * mpmath.sech(softplus(x)) ** 2 * sigmoid(x)
 
 
+def gelu_tanh_argument(x: mpf) -> mpf:
+    return mpmath.sqrt(2 / mpmath.pi) * (x + mpf("0.044715") * x**3)
+
+
+def gelu_tanh_slope(x: mpf) -> mpf:
+    # (1 + tanh(u)) / 2 is the sigmoid of 2u.
+    gate = 2 * gelu_tanh_argument(x)
+    gate_slope = 2 * mpmath.sqrt(2 / mpmath.pi) * (1 + 3 * mpf("0.044715") * x**2)
+    return sigmoid(gate) * (1 + x * sigmoid(-gate) * gate_slope)
+
+
+SELU_SCALE = mpf("1.0507009873554804934193349852946")
+SELU_ALPHA = mpf("1.6732632423543772848170429916717")
+QUICK_GELU_BETA = mpf("1.702")
+SWISH_SLOPE_ZERO = -1.2784645427610738
+
 ACTIVATIONS = [
+    Activation(
+        "sigmoid",
+        formula=sigmoid,
+        derivative=lambda x: sigmoid(x) * sigmoid(-x),
+        values={-inf: 0, 0: 0.5, inf: 1},
+        slopes={-inf: 0, 0: 0.25, inf: 0},
+    ),
+    Activation(
+        "log_sigmoid",
+        formula=lambda x: -softplus(-x),
+        derivative=lambda x: sigmoid(-x),
+        values={-inf: -inf, 0: -0.6931471805599453, inf: 0},
+        slopes={-inf: 1, 0: 0.5, inf: 0},
+    ),
+    Activation(
+        "tanh",
+        formula=mpmath.tanh,
+        derivative=lambda x: mpmath.sech(x) ** 2,
+        values={-inf: -1, 0: 0, inf: 1},
+        slopes={-inf: 0, 0: 1, inf: 0},
+    ),
     Activation(
         "relu",
         formula=lambda x: max(x, mpf(0)),
@@ -86,26 +137,91 @@ ACTIVATIONS = [
         backward_ulp=0,
     ),
     Activation(
-        "sigmoid",
-        formula=sigmoid,
-        derivative=lambda x: sigmoid(x) * sigmoid(-x),
-        values={-inf: 0, 0: 0.5, inf: 1},
-        slopes={-inf: 0, 0: 0.25, inf: 0},
+        "relu6",
+        formula=lambda x: clip(x, 0, 6),
+        derivative=lambda x: mpf(0 < x < 6),
+        values={-inf: 0, 0: 0, 3: 3, 6: 6, inf: 6},
+        slopes={-inf: 0, 0: 0, 3: 1, 6: 0, inf: 0},
+        forward_ulp=0,
+        backward_ulp=0,
     ),
     Activation(
-        "tanh",
-        formula=mpmath.tanh,
-        derivative=lambda x: mpmath.sech(x) ** 2,
-        values={-inf: -1, 0: 0, inf: 1},
-        slopes={-inf: 0, 0: 1, inf: 0},
+        "leaky_relu",
+        formula=lambda x, slope: x if x > 0 else slope * x,
+        derivative=lambda x, slope: mpf(1) if x > 0 else slope,
+        values={-inf: -inf, 0: 0, 2: 2, inf: inf},
+        slopes={1e-6: 1, inf: 1},
+        parameters=((0.01,), (0.25,), (0,), (-0.5,), (3,)),
+        forward_ulp=0.5,
+        backward_ulp=0,
+    ),
+    Activation(
+        "prelu",
+        formula=lambda x, slope: x if x > 0 else slope * x,
+        derivative=lambda x, slope: mpf(1) if x > 0 else slope,
+        values={-inf: -inf, -2: -0.5, 0: 0, 2: 2, inf: inf},
+        slopes={-1: 0.25, 0: 0.25, 1: 1},
+        parameters=((0.25,), (-0.5,)),
+        forward_ulp=0.5,
+        elementwise_backward=False,
+    ),
+    Activation(
+        "threshold",
+        formula=lambda x, limit, value: x if x > limit else value,
+        derivative=lambda x, limit, value: mpf(x > limit),
+        values={-inf: 0, 0: 0, 2: 2, inf: inf},
+        slopes={-inf: 0, 0: 0, 1e-6: 1, inf: 1},
+        parameters=((0, 0), (0.5, -7), (-1, 2)),
+        forward_ulp=0,
+        backward_ulp=0,
+    ),
+    Activation(
+        "elu",
+        formula=elu,
+        derivative=elu_slope,
+        values={-inf: -1, 0: 0, 2: 2, inf: inf},
+        slopes={-inf: 0, 0: 1, 2: 1, inf: 1},
+        parameters=((1,), (0.3,), (2.7,), (1e-3,), (100,), (0,)),
+    ),
+    Activation(
+        "selu",
+        formula=lambda x: SELU_SCALE * elu(x, SELU_ALPHA),
+        derivative=lambda x: SELU_SCALE * elu_slope(x, SELU_ALPHA),
+        values={-inf: -float(SELU_SCALE * SELU_ALPHA), 0: 0, inf: inf},
+        slopes={-inf: 0, 0: float(SELU_SCALE * SELU_ALPHA), inf: float(SELU_SCALE)},
+    ),
+    Activation(
+        "celu",
+        formula=lambda x, alpha: x if x > 0 else alpha * mpmath.expm1(x / alpha),
+        derivative=lambda x, alpha: mpf(1) if x > 0 else mpmath.exp(x / alpha),
+        values={-inf: -1, 0: 0, 2: 2, inf: inf},
+        slopes={-inf: 0, 0: 1, 2: 1, inf: 1},
+        parameters=((1,), (0.3,), (2.7,), (1e-3,), (100,)),
     ),
     Activation(
         "silu",
-        formula=lambda x: swish(x, mpf(1)),
-        derivative=lambda x: swish_slope(x, mpf(1)),
+        formula=lambda x: swish(x, 1),
+        derivative=lambda x: swish_slope(x, 1),
         values={-inf: 0, 0: 0, inf: inf},
         slopes={-inf: 0, 0: 0.5, inf: 1},
-        slope_zero=lambda: -1.2784645,
+        slope_zero=lambda: SWISH_SLOPE_ZERO,
+    ),
+    Activation(
+        "swish",
+        formula=swish,
+        derivative=swish_slope,
+        values={-inf: 0, 0: 0, inf: inf},
+        slopes={-inf: 0, 0: 0.5, inf: 1},
+        parameters=((1,), (0.3,), (2.7,), (-1.5,), (0,), (50,)),
+        slope_zero=lambda beta: SWISH_SLOPE_ZERO / beta if beta else inf,
+    ),
+    Activation(
+        "quick_gelu",
+        formula=lambda x: swish(x, QUICK_GELU_BETA),
+        derivative=lambda x: swish_slope(x, QUICK_GELU_BETA),
+        values={-inf: 0, 0: 0, inf: inf},
+        slopes={-inf: 0, 0: 0.5, inf: 1},
+        slope_zero=lambda: SWISH_SLOPE_ZERO / float(QUICK_GELU_BETA),
     ),
     Activation(
         "gelu",
@@ -113,7 +229,93 @@ ACTIVATIONS = [
         derivative=lambda x: normal_distribution(x) + x * normal_density(x),
         values={-inf: 0, 0: 0, inf: inf},
         slopes={-inf: 0, 0: 0.5, inf: 1},
-        slope_zero=lambda: -0.7517916,
+        slope_zero=lambda: -0.7517915241,
+    ),
+    Activation(
+        "gelu_tanh",
+        formula=lambda x: x * sigmoid(2 * gelu_tanh_argument(x)),
+        derivative=gelu_tanh_slope,
+        values={-inf: 0, 0: 0, inf: inf},
+        slopes={-inf: 0, 0: 0.5, inf: 1},
+        slope_zero=lambda: -0.7524614220710162,
+    ),
+    Activation(
+        "mish",
+        formula=lambda x: x * mpmath.tanh(softplus(x)),
+        derivative=mish_slope,
+        values={-inf: 0, 0: 0, inf: inf},
+        slopes={-inf: 0, 0: 0.6, inf: 1},
+        slope_zero=lambda: -1.1924312145154,
+    ),
+    Activation(
+        "softplus",
+        formula=softplus,
+        derivative=lambda x, beta: sigmoid(beta * x),
+        values={-inf: 0, 0: 0.6931471805599453, inf: inf},
+        slopes={-inf: 0, 0: 0.5, inf: 1},
+        parameters=((1,), (0.3,), (2.7,), (50,)),
+    ),
+    Activation(
+        "softsign",
+        formula=lambda x: x / (1 + abs(x)),
+        derivative=lambda x: 1 / (1 + abs(x)) ** 2,
+        values={-inf: -1, 0: 0, 1: 0.5, inf: 1},
+        slopes={-inf: 0, 0: 1, 1: 0.25, inf: 0},
+    ),
+    Activation(
+        "hard_sigmoid",
+        formula=lambda x, alpha, beta: clip(alpha * x + beta, 0, 1),
+        derivative=lambda x, alpha, beta: alpha if 0 < alpha * x + beta < 1 else mpf(0),
+        values={-inf: 0, -4: 0, 0: 0.5, 4: 1, inf: 1},
+        slopes={-inf: 0, -4: 0, 4: 0, inf: 0},
+        parameters=((1 / 6, 0.5), (0.2, 0.5), (1, 0)),
+        forward_ulp=0.5,
+        backward_ulp=0,
+    ),
+    Activation(
+        "hard_swish",
+        formula=lambda x: x * clip(x + 3, 0, 6) / 6,
+        derivative=lambda x: mpf(0) if x <= -3 else mpf(1) if x >= 3 else (2 * x + 3) / 6,
+        values={-inf: 0, -3: 0, 0: 0, 3: 3, inf: inf},
+        slopes={-inf: 0, -3: 0, 0: 0.5, 3: 1, inf: 1},
+        slope_zero=lambda: -1.5,
+    ),
+    Activation(
+        "hard_tanh",
+        formula=clip,
+        derivative=lambda x, low, high: mpf(low < x < high),
+        values={-inf: -1, -1: -1, 0.5: 0.5, 1: 1, inf: 1},
+        slopes={-inf: 0, -1: 0, 0.5: 1, 1: 0, inf: 0},
+        parameters=((-1, 1), (0, 6), (-0.3, 0.7)),
+        forward_ulp=0,
+        backward_ulp=0,
+    ),
+    Activation(
+        "hard_shrink",
+        formula=lambda x, limit: x if abs(x) > limit else mpf(0),
+        derivative=lambda x, limit: mpf(abs(x) > limit),
+        values={-inf: -inf, -0.5: 0, 0: 0, 0.5: 0, 2: 2, inf: inf},
+        slopes={-inf: 1, -0.5: 0, 0: 0, 0.5: 0, 2: 1, inf: 1},
+        parameters=((0.5,), (0,), (1.7,)),
+        forward_ulp=0,
+        backward_ulp=0,
+    ),
+    Activation(
+        "soft_shrink",
+        formula=lambda x, limit: x - limit if x > limit else x + limit if x < -limit else mpf(0),
+        derivative=lambda x, limit: mpf(abs(x) > limit),
+        values={-inf: -inf, -0.5: 0, 0: 0, 0.5: 0, 2: 1.5, inf: inf},
+        slopes={-inf: 1, -0.5: 0, 0: 0, 0.5: 0, 2: 1, inf: 1},
+        parameters=((0.5,), (0,), (1.7,)),
+        forward_ulp=0.5,
+        backward_ulp=0,
+    ),
+    Activation(
+        "tanh_shrink",
+        formula=lambda x: x - mpmath.tanh(x),
+        derivative=lambda x: mpmath.tanh(x) ** 2,
+        values={-inf: -inf, 0: 0, inf: inf},
+        slopes={-inf: 1, 0: 0, inf: 1},
     ),
 ]
 
@@ -182,6 +384,7 @@ KERNELS = [
     if hasattr(nf, activation.name)
     for parameters in activation.parameters
     for backward in (False, True)
+    if activation.elementwise_backward or not backward
 ]
 DEFAULT_KERNELS = [kernel for kernel in KERNELS if kernel.parameters == as_float32(kernel.activation.parameters[0])]
 
@@ -257,5 +460,68 @@ OPTIMIZERS = [
             {"eps_placement": "hat", "eps": 1e-3},
             {"eps_placement": "inside", "eps": 1e-3},
         ],
+    ),
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Gated:
+    """A product activation(gate) * x with two gradients."""
+
+    name: str
+    activation: str
+    forward_ulp: float = 2
+    backward_ulp: float = 3
+
+
+GATED = [
+    Gated("sigmoid_glu", "sigmoid"),
+    Gated("swiglu", "silu"),
+    Gated("geglu", "gelu"),
+    Gated("reglu", "relu"),
+]
+
+
+def softmax(x: list[mpf]) -> list[mpf]:
+    exponentials = [mpmath.exp(number) for number in x]
+    total = mpmath.fsum(exponentials)
+    return [number / total for number in exponentials]
+
+
+def logsumexp(x: list[mpf]) -> list[mpf]:
+    return [mpmath.log(mpmath.fsum(mpmath.exp(number) for number in x))]
+
+
+def log_softmax(x: list[mpf]) -> list[mpf]:
+    (total,) = logsumexp(x)
+    return [number - total for number in x]
+
+
+@dataclass(frozen=True, eq=False)
+class RowOperation:
+    """A function of a row of numbers, to another row or to one number."""
+
+    name: str
+    formula: Callable[[list[mpf]], list[mpf]]
+    ulp: float
+    float64_ulp: float
+    """More than float32 has: the sum is carried in float64 for both."""
+    beside_largest_input: bool = False
+    """Where the result may be a small difference of large numbers, its error is measured beside those."""
+    reduces: bool = False
+    backward_from_output: bool = True
+
+
+ROWS = [
+    RowOperation("softmax", softmax, ulp=2, float64_ulp=3),
+    RowOperation("log_softmax", log_softmax, ulp=1, float64_ulp=2),
+    RowOperation(
+        "logsumexp",
+        logsumexp,
+        ulp=1,
+        float64_ulp=2,
+        beside_largest_input=True,
+        reduces=True,
+        backward_from_output=False,
     ),
 ]

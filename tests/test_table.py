@@ -44,4 +44,6 @@ def test_special_values_are_those_of_the_formula(kernel: Kernel) -> None:
 def test_slope_zero_is_a_zero(activation: Activation) -> None:
     for parameters in map(as_float32, activation.parameters):
         zero = activation.slope_zero(*parameters)
+        if math.isinf(zero):
+            continue
         assert abs(activation.derivative(mpf(zero), *map(mpf, parameters))) < 1e-6

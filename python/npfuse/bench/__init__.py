@@ -32,6 +32,17 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def choose(options: argparse.Namespace) -> list[suite.Entry]:
+    """Return the contests that are asked for; end with what there is if none is."""
+    entries = list(suite.entries(options.quick))
+    words = options.only or [""]
+    chosen = [entry for entry in entries if any(word in entry.operation for word in words)]
+    if not chosen:
+        known = ", ".join(dict.fromkeys(entry.operation for entry in entries))
+        raise SystemExit(f"no operation is called {' or '.join(words)}; there are {known}")
+    return chosen
+
+
 def with_progress(entries: Sequence[suite.Entry]) -> tuple[Iterable[suite.Entry], Callable[[str], None]]:
     """Show a progress bar where tqdm is installed; return what to loop over and how to print meanwhile."""
     try:
@@ -56,6 +67,7 @@ def geometric_mean(ratios: list[float]) -> float:
 def main(argv: Sequence[str]) -> int:
     """Run the benchmark; the exit status is 0 once every result of ours is verified."""
     options = parse(argv)
+    chosen = choose(options)
     machine.use_cpus(options.threads)
     present = peers.installed(tuple(options.peers))
     peers.limit_threads(present, options.threads)
@@ -66,11 +78,6 @@ def main(argv: Sequence[str]) -> int:
     print(", ".join(f"{package} {version}" for package, version in machine.versions().items()))
     print("copy: " + ", ".join(f"{rate:.0f} GB/s of {n:,} numbers" for n, rate in copy.items()))
 
-    chosen = [
-        entry
-        for entry in suite.entries(options.quick)
-        if not options.only or any(word in entry.operation for word in options.only)
-    ]
     contestants = [OURS, *present]
     results = []
     print(report.heading(contestants))

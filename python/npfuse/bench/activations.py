@@ -41,6 +41,7 @@ NUMEXPR = {
 TORCH: dict[str, Callable[..., object]] = {
     "relu": lambda torch, out, x: torch.clamp(x, 0, out=out),
     "relu6": lambda torch, out, x: torch._C._nn.hardtanh(x, 0, 6, out=out),
+    "prelu": lambda torch, out, x, slope: torch._C._nn.leaky_relu(x, slope, out=out),
     "leaky_relu": lambda torch, out, x, slope: torch._C._nn.leaky_relu(x, slope, out=out),
     "elu": lambda torch, out, x, alpha: torch._C._nn.elu(x, alpha, out=out),
     "selu": lambda torch, out, x: torch._C._nn.elu(x, textbook.SELU_ALPHA, textbook.SELU_SCALE, out=out),
@@ -54,7 +55,7 @@ TORCH: dict[str, Callable[..., object]] = {
     "mish": lambda torch, out, x: torch._C._nn.mish(x, out=out),
     "softplus": lambda torch, out, x, beta: torch._C._nn.softplus(x, beta, out=out),
     "softsign": lambda torch, out, x: torch.nn.functional.softsign(x),
-    "hard_sigmoid": lambda torch, out, x: torch._C._nn.hardsigmoid(x, out=out),
+    "hard_sigmoid": lambda torch, out, x, alpha, beta: torch._C._nn.hardsigmoid(x, out=out),
     "hard_swish": lambda torch, out, x: torch._C._nn.hardswish(x, out=out),
     "hard_tanh": lambda torch, out, x, low, high: torch._C._nn.hardtanh(x, low, high, out=out),
     "hard_shrink": lambda torch, out, x, lambd: torch.ops.aten.hardshrink.out(x, lambd, out=out),
@@ -92,7 +93,7 @@ TORCH: dict[str, Callable[..., object]] = {
     "softplus_backward": lambda torch, out, dy, x, beta: torch.ops.aten.softplus_backward.grad_input(
         dy, x, beta, 20, grad_input=out
     ),
-    "hard_sigmoid_backward": lambda torch, out, dy, x: torch.ops.aten.hardsigmoid_backward.grad_input(
+    "hard_sigmoid_backward": lambda torch, out, dy, x, alpha, beta: torch.ops.aten.hardsigmoid_backward.grad_input(
         dy, x, grad_input=out
     ),
     "hard_swish_backward": lambda torch, out, dy, x: torch.ops.aten.hardswish_backward.out(dy, x, out=out),
@@ -113,6 +114,7 @@ TORCH: dict[str, Callable[..., object]] = {
 JAX: dict[str, Callable[..., Any]] = {
     "relu": lambda nn, x: nn.relu(x),
     "relu6": lambda nn, x: nn.relu6(x),
+    "prelu": lambda nn, x, slope: nn.leaky_relu(x, slope),
     "leaky_relu": lambda nn, x, slope: nn.leaky_relu(x, slope),
     "elu": lambda nn, x, alpha: nn.elu(x, alpha),
     "selu": lambda nn, x: nn.selu(x),
@@ -128,7 +130,7 @@ JAX: dict[str, Callable[..., Any]] = {
     "mish": lambda nn, x: nn.mish(x),
     "softplus": lambda nn, x, beta: nn.softplus(beta * x) / beta,
     "softsign": lambda nn, x: nn.soft_sign(x),
-    "hard_sigmoid": lambda nn, x: nn.hard_sigmoid(x),
+    "hard_sigmoid": lambda nn, x, alpha, beta: nn.hard_sigmoid(x),
     "hard_swish": lambda nn, x: nn.hard_swish(x),
     "hard_tanh": lambda nn, x, low, high: nn.hard_tanh(x),
     "tanh_shrink": lambda nn, x: x - nn.tanh(x),

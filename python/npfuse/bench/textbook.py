@@ -52,6 +52,16 @@ def leaky_relu_backward(dy: Array, x: Array, negative_slope: float) -> Array:
     return np.where(x > 0, dy, dy * negative_slope)
 
 
+def prelu(x: Array, slope: Array) -> Array:
+    """Scale down what is negative, by a slope that is learnt."""
+    return np.where(x > 0, x, x * slope)
+
+
+def prelu_backward(dy: Array, x: Array, slope: Array) -> tuple[Array, Array]:
+    """Scale the gradient as the input was; sum the slope's own over everything."""
+    return np.where(x > 0, dy, dy * slope), np.sum(np.where(x > 0, 0, dy * x))
+
+
 def elu(x: Array, alpha: float) -> Array:
     """Bend what is negative towards -alpha."""
     return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
@@ -201,19 +211,20 @@ def softsign_backward(dy: Array, x: Array) -> Array:
     return dy / np.square(1 + np.abs(x))
 
 
-def hard_sigmoid(x: Array) -> Array:
+def hard_sigmoid(x: Array, alpha: float, beta: float) -> Array:
     """Replace the sigmoid by three straight lines."""
-    return np.clip(x / 6 + 0.5, 0, 1)
+    return np.clip(alpha * x + beta, 0, 1)
 
 
-def hard_sigmoid_backward(dy: Array, x: Array) -> Array:
-    """Take a sixth between -3 and 3."""
-    return dy * (np.abs(x) < 3) / 6
+def hard_sigmoid_backward(dy: Array, x: Array, alpha: float, beta: float) -> Array:
+    """Take the slope of the middle line."""
+    line = alpha * x + beta
+    return np.where((line > 0) & (line < 1), alpha * dy, 0)
 
 
 def hard_swish(x: Array) -> Array:
     """Weigh by the hard sigmoid."""
-    return x * hard_sigmoid(x)
+    return x * np.clip(x + 3, 0, 6) / 6
 
 
 def hard_swish_backward(dy: Array, x: Array) -> Array:
@@ -286,6 +297,11 @@ def logsumexp(x: Array, axis: int = -1) -> Array:
     """Round the maximum off."""
     top = x.max(axis=axis, keepdims=True)
     return np.log(np.exp(x - top).sum(axis=axis)) + top.squeeze(axis)
+
+
+def logsumexp_backward(dy: Array, x: Array, axis: int = -1) -> Array:
+    """Share the gradient out by the probabilities."""
+    return np.expand_dims(dy, axis) * softmax(x, axis)
 
 
 def log_softmax(x: Array, axis: int = -1) -> Array:

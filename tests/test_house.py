@@ -1,0 +1,208 @@
+"""The house stands as csrc/README.md draws it: who includes whom, what crosses the layers, what every operation has."""
+
+import ast
+import itertools
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import npfuse as nf
+import table
+from npfuse import _native
+from npfuse.bench import suite
+
+ROOT = Path(__file__).parent.parent
+SOURCES = ROOT / "csrc"
+PACKAGE = ROOT / "python" / "npfuse"
+
+MAY_INCLUDE = {
+    ".": {"formulas"},
+    "formulas": {"formulas"},
+    "loops": {".", "formulas", "loops"},
+    "isa": {"loops"},
+    "runtime": {".", "runtime"},
+    "bind": {".", "runtime", "bind"},
+    "cuda": {".", "formulas", "loops", "cuda"},
+}
+"""The layers ("." is csrc itself, where the tables are declared) and the layers whose files each may include."""
+
+DESCRIPTION = SOURCES / "formulas" / "describe.h"
+"""All that anybody outside formulas and loops may see of a formula: what it says of itself."""
+
+NO_STANDARD_LIBRARY = {"formulas", "loops", "isa"}
+"""Compiled per instruction set, so nothing may be left behind for the linker to share; C's headers leave nothing."""
+
+BLIND_TO_OPERATIONS = {"loops", "isa", "runtime", "bind"}
+
+C_HEADERS = {"stddef.h", "stdint.h", "immintrin.h", "arm_neon.h"}
+
+
+def layer(path: Path) -> str:
+    relative = path.relative_to(SOURCES)
+    return relative.parts[0] if len(relative.parts) > 1 else "."
+
+
+def sources() -> list[Path]:
+    return sorted(path for ending in ("h", "cpp", "cu", "cuh") for path in SOURCES.rglob(f"*.{ending}"))
+
+
+def includes(path: Path) -> list[tuple[str, Path | None]]:
+    """Return what a file includes: the words, and the file of ours they mean, if one."""
+    found = re.findall(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', path.read_text(), flags=re.MULTILINE)
+    return [(words, find(path, words)) for words in found]
+
+
+def find(path: Path, words: str) -> Path | None:
+    candidates = [(path.parent / words).resolve(), (SOURCES / words).resolve()]
+    return next((candidate for candidate in candidates if candidate.exists()), None)
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(SOURCES))
+
+
+@pytest.mark.parametrize("path", sources(), ids=name_of)
+def test_includes_go_down_one_layer(path: Path) -> None:
+    for words, included in includes(path):
+        if included is None:
+            continue
+        allowed = layer(included) in MAY_INCLUDE[layer(path)]
+        if layer(path) == "." and layer(included) == "formulas":
+            allowed = included == DESCRIPTION
+        assert allowed, f"{name_of(path)} includes {words}"
+
+
+@pytest.mark.parametrize("path", [path for path in sources() if layer(path) in NO_STANDARD_LIBRARY], ids=name_of)
+def test_kernels_use_no_standard_library(path: Path) -> None:
+    foreign = {words for words, included in includes(path) if included is None}
+    assert foreign <= C_HEADERS
+
+
+@pytest.mark.parametrize("path", [path for path in sources() if layer(path) != "bind"], ids=name_of)
+def test_only_bind_knows_python(path: Path) -> None:
+    if layer(path) == "cuda" and path.name.startswith("module"):
+        pytest.skip("the GPU's own door to Python")
+    foreign = [words for words, _ in includes(path)]
+    assert not [words for words in foreign if words.startswith(("pybind11", "Python.h", "numpy"))]
+
+
+@pytest.mark.parametrize("path", [path for path in sources() if layer(path) in BLIND_TO_OPERATIONS], ids=name_of)
+def test_no_layer_above_knows_an_operation_by_name(path: Path) -> None:
+    code = re.sub(r"//.*|\"[^\"\n]*\"", "", path.read_text())
+    words = {word.lower() for word in re.findall(r"\w+", code)}
+    assert not words & {name.replace("_", "") for name in operations("activations")}
+
+
+def test_instruction_sets_differ_in_their_name_only() -> None:
+    texts = {path: path.read_text() for path in (SOURCES / "isa").glob("*.cpp")}
+    assert len(texts) >= 4
+    for path, text in texts.items():
+        assert text.count("\n") == 3
+        assert f"NPFUSE_ISA {path.stem}\n" in text
+    bodies = {re.sub(r"NPFUSE_ISA(_NAME)? .*", "", text) for text in texts.values()}
+    assert len(bodies) == 1
+
+
+def test_nothing_of_an_instruction_set_is_shared_by_the_linker(tmp_path: Path) -> None:
+    """Compiled as it is built, an instruction set's file exports its table and has no weak symbol."""
+    compiler, nm = shutil.which("g++"), shutil.which("nm")
+    if compiler is None or nm is None:
+        pytest.skip("no compiler to build an object with")
+    isa = _native.config()["available_isas"][0]
+    source = SOURCES / "isa" / (isa.replace("-", "_") + ".cpp")
+    flags = ["-std=c++20", "-O1", "-fvisibility=hidden", "-fno-exceptions", "-fno-rtti", "-fopenmp-simd"]
+    march = f"-march={'armv8-a' if isa == 'neon' else isa}"
+    built = tmp_path / "isa.o"
+    subprocess.run([compiler, *flags, march, "-c", str(source), "-o", str(built)], check=True)
+    lines = subprocess.run([nm, "-C", str(built)], capture_output=True, text=True, check=True).stdout.splitlines()
+    symbols = [(line[17], line[19:]) for line in lines]
+    namespace = f"npfuse::{source.stem}::"
+    shared = [(kind, name) for kind, name in symbols if kind in "TWVuDRB" and not name.startswith(namespace)]
+    assert not shared
+    assert not [name for kind, name in symbols if kind == "U" and name.startswith(("std::", "operator"))]
+    assert not [name for _, name in symbols if "GLOBAL__sub_I" in name], "runs code when it is loaded"
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module or ""}
+    return names
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in modules() if path.parent == PACKAGE and path.name != "__main__.py"],
+    ids=lambda path: path.name,
+)
+def test_the_library_needs_numpy_only(path: Path) -> None:
+    """What `import npfuse` loads: the standard library, NumPy, itself; not the programs that use it."""
+    for name in imported(path):
+        package = name.split(".")[0]
+        assert package in {
+            "npfuse",
+            "numpy",
+            "collections",
+            "typing",
+            "__future__",
+            "importlib",
+            "math",
+            "operator",
+            "platform",
+            "sys",
+            "warnings",
+            "types",
+            "functools",
+            "enum",
+            "dataclasses",
+            "copy",
+        }, name
+        assert not name.startswith(("npfuse.bench", "npfuse.demo", "npfuse.gallery"))
+
+
+def operations(kind: str) -> list[str]:
+    return list(_native.operations.get(kind, []))
+
+
+def all_operations() -> list[str]:
+    return list(itertools.chain.from_iterable(_native.operations.values()))
+
+
+def test_every_activation_has_a_row_and_every_row_an_activation() -> None:
+    assert {row.name for row in table.ACTIVATIONS} == set(operations("activations"))
+
+
+@pytest.mark.parametrize("name", all_operations())
+def test_every_operation_has_a_benchmark(name: str) -> None:
+    assert name in suite.benchmarked()
+
+
+@pytest.mark.parametrize("name", operations("activations") + operations("rows"))
+def test_every_operation_has_a_derivative_and_is_public(name: str) -> None:
+    for function in (name, f"{name}_backward"):
+        assert function in nf.__all__
+        assert callable(getattr(nf, function))
+
+
+@pytest.mark.parametrize("name", all_operations())
+def test_every_operation_is_typed(name: str) -> None:
+    """Written by the build beside the compiled module."""
+    stub = Path(_native.__file__).parent / "_native.pyi"
+    assert re.search(rf"^(def )?{name}\b", stub.read_text(), flags=re.MULTILINE)
+
+
+def test_ufuncs_are_numpys_own() -> None:
+    for name in operations("activations"):
+        if not _native.activation_parameters[name]:
+            assert isinstance(getattr(nf, name), np.ufunc)

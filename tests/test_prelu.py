@@ -1,0 +1,86 @@
+"""prelu learns its slope: the gradient is summed to the slope's shape."""
+
+import numpy as np
+import pytest
+
+import npfuse as nf
+
+SHAPE = (6, 5, 40, 3)
+SLOPE_SHAPES = [(), (1,), (3,), (5, 1, 1), (5, 40, 3), (6, 1, 1, 1), (40, 1), (1, 5, 1, 3), SHAPE]
+
+
+def sample(dtype: type = np.float32, shape: tuple[int, ...] = SHAPE) -> list[np.ndarray]:
+    return [array.astype(dtype) for array in np.random.default_rng(21).normal(size=(2, *shape))]
+
+
+def slope_of(shape: tuple[int, ...], dtype: type = np.float32) -> np.ndarray:
+    return np.random.default_rng(22).normal(size=shape).astype(dtype) * np.ones(shape, dtype)
+
+
+def summed_to(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    padded = (1,) * (array.ndim - len(shape)) + shape
+    axes = tuple(axis for axis, length in enumerate(padded) if length == 1)
+    return array.sum(axis=axes, keepdims=True).reshape(shape)
+
+
+@pytest.mark.parametrize("shape", SLOPE_SHAPES, ids=str)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_backward(shape: tuple[int, ...], dtype: type) -> None:
+    dy, x = sample(dtype)
+    slope = slope_of(shape, dtype)
+    dx, dslope = nf.prelu_backward(dy, x, slope)
+    np.testing.assert_array_equal(dx, np.where(x > 0, dy, dy * slope))
+    terms = np.where(x > 0, 0, dy.astype(np.longdouble) * x)
+    exact = summed_to(terms, shape)
+    tolerance = 2 * np.finfo(dtype).eps
+    assert dslope.shape == shape
+    assert dslope.dtype == dtype
+    np.testing.assert_allclose(dslope, exact, rtol=tolerance, atol=tolerance * summed_to(np.abs(terms), shape).max())
+
+
+@pytest.mark.parametrize("shape", SLOPE_SHAPES, ids=str)
+def test_sums_do_not_depend_on_threads_or_layout(shape: tuple[int, ...]) -> None:
+    dy, x = sample(shape=(60, 50, 40, 3))
+    if shape and shape[0] in (5, 6):
+        pytest.skip("the slope's shape belongs to the smaller array")
+    slope = slope_of(tuple({6: 60, 5: 50}.get(length, length) for length in shape))
+    _, expected = nf.prelu_backward(dy, x, slope)
+    before = nf.get_num_threads()
+    try:
+        for threads in (1, 2, 7):
+            nf.set_num_threads(threads)
+            for arrays in ((dy, x), (np.asfortranarray(dy), x), (dy, np.repeat(x, 2, axis=0)[::2])):
+                np.testing.assert_array_equal(nf.prelu_backward(*arrays, slope)[1], expected)
+    finally:
+        nf.set_num_threads(before)
+
+
+def test_a_slope_per_channel_equals_leaky_relu_on_each() -> None:
+    dy, x = sample()
+    slope = slope_of((5, 1, 1))
+    y, (dx, _) = nf.prelu(x, slope), nf.prelu_backward(dy, x, slope)
+    for channel, value in enumerate(slope.ravel()):
+        np.testing.assert_array_equal(y[:, channel], nf.leaky_relu(x[:, channel], value))
+        np.testing.assert_array_equal(dx[:, channel], nf.leaky_relu_backward(dy[:, channel], x[:, channel], value))
+
+
+def test_a_python_number_promotes_nothing() -> None:
+    dy, x = sample()
+    dx, dslope = nf.prelu_backward(dy, x, 0.25)
+    assert nf.prelu(x, 0.25).dtype == dx.dtype == dslope.dtype == np.float32
+
+
+def test_zero_size() -> None:
+    dx, dslope = nf.prelu_backward(np.empty((0, 3), np.float32), np.empty((0, 3), np.float32), np.ones(3, np.float32))
+    assert dx.shape == (0, 3)
+    np.testing.assert_array_equal(dslope, np.zeros(3))
+
+
+def test_bad_input_is_refused() -> None:
+    dy, x = sample()
+    with pytest.raises(ValueError, match="slope"):
+        nf.prelu_backward(dy, x, np.ones(7, np.float32))
+    with pytest.raises(ValueError, match="dy"):
+        nf.prelu_backward(dy[0], x, np.float32(1))
+    with pytest.raises(TypeError):
+        nf.prelu_backward(dy.astype(complex), x, np.float32(1))

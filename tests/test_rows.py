@@ -1,0 +1,209 @@
+"""softmax and its kin: accurate for any row, along any axis, in any layout."""
+
+import mpmath
+import numpy as np
+import pytest
+from mpmath import mpf
+
+import npfuse as nf
+from exact import unit_in_last_place
+from npfuse.bench import textbook
+from table import ROWS, RowOperation
+
+DTYPES = [np.float32, np.float64]
+HALF_AND_FULL = [np.float16, *DTYPES]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "row" in metafunc.fixturenames:
+        metafunc.parametrize("row", ROWS, ids=[row.name for row in ROWS])
+
+
+def forward(row: RowOperation) -> np.ufunc:
+    return getattr(nf, row.name)
+
+
+def backward(row: RowOperation) -> np.ufunc:
+    return getattr(nf, f"{row.name}_backward")
+
+
+def bits(array: np.ndarray) -> np.ndarray:
+    return array.view(f"u{array.itemsize}")
+
+
+def difficult_rows(dtype: type) -> dict[str, np.ndarray]:
+    random = np.random.default_rng(8)
+    limits = np.finfo(dtype)
+    rows = {
+        "one number": [3.7],
+        "two": [0.1, 0.2],
+        "equal": [5.0] * 33,
+        "ordinary": random.normal(size=70),
+        "long": random.normal(scale=3, size=1500),
+        "spread": random.normal(scale=60, size=100),
+        "far from zero": random.normal(size=50) + 1e4,
+        "dominated": [50.0, 0.0, -1.0],
+        "dominated by far": [200.0, 0.0, -300.0],
+        "huge": [limits.max / 4, limits.max / 8, 0, -limits.max / 4],
+        "tiny": [limits.smallest_subnormal, -limits.smallest_normal, 0],
+        "result subnormal": [0.0, -90.0, -100.0, -103.0],
+        "ascending": np.arange(40) * 0.75,
+    }
+    return {name: np.array(row, dtype) for name, row in rows.items()}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("kind", difficult_rows(np.float64))
+def test_accuracy(row: RowOperation, dtype: type, kind: str) -> None:
+    x = difficult_rows(dtype)[kind]
+    result = np.atleast_1d(forward(row)(x))
+    with mpmath.workprec(2500):
+        exact = row.formula([mpf(float(number)) for number in x])
+        scale = np.abs(np.array([float(number) for number in exact]))
+        if row.beside_largest_input:
+            scale = np.maximum(scale, np.abs(x.max()))
+        units = unit_in_last_place(scale, dtype)
+        errors = [
+            abs(got - want) / unit for got, want, unit in zip(result.tolist(), exact, units.tolist(), strict=True)
+        ]
+    assert max(errors) <= (row.ulp if dtype is np.float32 else row.float64_ulp), result[np.argmax(errors)]
+
+
+def test_a_dominant_maximum_leaves_the_rest_visible() -> None:
+    """Where SciPy's log_softmax returns 0 (scipy issue 19521)."""
+    result = nf.log_softmax(np.array([0, 50], np.float64))
+    np.testing.assert_allclose(result, [-50, -np.exp(-50)], rtol=1e-15)
+
+
+@pytest.mark.parametrize("dtype", HALF_AND_FULL)
+def test_masks(dtype: type) -> None:
+    """-inf has weight 0, silently; a row of nothing else has no softmax, but a sum of 0, whose logarithm is -inf."""
+    x = np.array([[1, -np.inf, 1], [-np.inf] * 3, [1, np.nan, 1], [1, np.inf, 1]], dtype)
+    with np.errstate(all="raise"):
+        softmax, log_softmax, logsumexp = nf.softmax(x), nf.log_softmax(x), nf.logsumexp(x)
+    np.testing.assert_array_equal(softmax, np.array([[0.5, 0, 0.5], *[[np.nan] * 3] * 3], dtype))
+    np.testing.assert_array_equal(log_softmax[0, 1], -np.inf)
+    assert np.isnan(log_softmax[1:]).all()
+    np.testing.assert_array_equal(logsumexp[1:], np.array([-np.inf, np.nan, np.inf], dtype))
+
+
+def test_an_empty_row_has_no_elements_and_the_sum_zero(row: RowOperation) -> None:
+    result = forward(row)(np.empty((4, 0), np.float32))
+    if row.reduces:
+        np.testing.assert_array_equal(result, np.full(4, -np.inf))
+    else:
+        assert result.shape == (4, 0)
+    assert forward(row)(np.empty((0, 4), np.float32)).shape[0] == 0
+
+
+@pytest.mark.parametrize("dtype", HALF_AND_FULL)
+@pytest.mark.parametrize("shape", [(3, 5, 7), (2, 33, 40), (1, 1, 1), (5, 1, 100), (300, 3, 2), (2, 3, 1500)])
+def test_every_axis_and_layout_gives_the_same_bits(row: RowOperation, dtype: type, shape: tuple[int, ...]) -> None:
+    x = np.random.default_rng(9).normal(scale=4, size=shape).astype(dtype)
+    dy = np.random.default_rng(10).normal(size=shape).astype(dtype)
+    for axis in (0, 1, 2, -3):
+        moved = np.ascontiguousarray(np.moveaxis(x, axis, -1))
+        expected = forward(row)(moved)
+        result = forward(row)(x, axis=axis)
+        if not row.reduces:
+            result = np.moveaxis(result, axis, -1)
+        np.testing.assert_array_equal(bits(np.ascontiguousarray(result)), bits(expected))
+        one_by_one = [forward(row)(line) for line in moved.reshape(-1, shape[axis])]
+        np.testing.assert_array_equal(np.reshape(one_by_one, expected.shape), expected)
+
+        given = expected if row.backward_from_output else moved
+        given_here = np.moveaxis(given, -1, axis)
+        dy_moved = np.ascontiguousarray(np.moveaxis(dy, axis, -1))
+        dy_row = dy_moved[..., 0] if row.reduces else dy_moved
+        dy_here = dy_row if row.reduces else dy
+        axes = {"axes": [(), axis, axis]} if row.reduces else {"axis": axis}
+        gradient = np.moveaxis(backward(row)(dy_here, given_here, **axes), axis, -1)
+        np.testing.assert_array_equal(gradient, backward(row)(dy_row, given))
+
+
+@pytest.mark.parametrize("dtype", HALF_AND_FULL)
+def test_strides_threads_and_neighbours_do_not_matter(row: RowOperation, dtype: type) -> None:
+    x = np.random.default_rng(11).normal(scale=4, size=(301, 257)).astype(dtype)
+    expected = forward(row)(x)
+    np.testing.assert_array_equal(forward(row)(np.repeat(x, 2, axis=1)[:, ::2]), expected)
+    np.testing.assert_array_equal(forward(row)(np.asfortranarray(x)), expected)
+    np.testing.assert_array_equal(forward(row)(x[::-1])[::-1], expected)
+    np.testing.assert_array_equal(forward(row)(x.astype(x.dtype.newbyteorder(">"))), expected)
+    before = nf.get_num_threads()
+    try:
+        for threads in (1, 2, 5):
+            nf.set_num_threads(threads)
+            for axis in (0, 1):
+                results = forward(row)(np.ascontiguousarray(np.moveaxis(x, -1, axis)), axis=axis)
+                np.testing.assert_array_equal(results if row.reduces else np.moveaxis(results, axis, -1), expected)
+    finally:
+        nf.set_num_threads(before)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_out_and_in_place(row: RowOperation, axis: int) -> None:
+    x = np.random.default_rng(12).normal(size=(40, 50)).astype(np.float32)
+    expected = forward(row)(x, axis=axis)
+    out = np.empty_like(expected)
+    assert forward(row)(x, axis=axis, out=out) is out
+    np.testing.assert_array_equal(out, expected)
+    if not row.reduces:
+        forward(row)(x, axis=axis, out=x)
+        np.testing.assert_array_equal(x, expected)
+
+
+def test_half_types_are_float32_rounded_once(row: RowOperation) -> None:
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    for dtype in (np.float16, ml_dtypes.bfloat16):
+        x = np.random.default_rng(13).normal(scale=3, size=(50, 200)).astype(dtype)
+        result = forward(row)(x)
+        assert result.dtype == dtype
+        np.testing.assert_array_equal(result, forward(row)(x.astype(np.float32)).astype(dtype))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_backward_against_the_textbook(row: RowOperation, dtype: type) -> None:
+    random = np.random.default_rng(14)
+    x = random.normal(scale=2, size=(30, 90)).astype(dtype)
+    dy = random.normal(size=30 if row.reduces else x.shape).astype(dtype)
+    given = forward(row)(x) if row.backward_from_output else x
+    exact = getattr(textbook, f"{row.name}_backward")(dy.astype(np.longdouble), given.astype(np.longdouble))
+    tolerance = 4 * np.finfo(dtype).eps
+    np.testing.assert_allclose(backward(row)(dy, given), exact, rtol=tolerance, atol=tolerance * np.abs(exact).max())
+
+
+def test_backward_is_the_derivative(row: RowOperation) -> None:
+    random = np.random.default_rng(15)
+    x = random.normal(size=(5, 12))
+    direction = random.normal(size=x.shape)
+    dy = random.normal(size=5 if row.reduces else x.shape)
+    step = 1e-5
+    difference = (forward(row)(x + step * direction) - forward(row)(x - step * direction)) / (2 * step)
+    given = forward(row)(x) if row.backward_from_output else x
+    gradient = backward(row)(dy, given)
+    np.testing.assert_allclose(np.sum(gradient * direction), np.sum(dy * difference), rtol=1e-8)
+
+
+def test_integers_promote_as_for_exp(row: RowOperation) -> None:
+    for dtype in (np.int8, np.int16, np.int32, np.int64):
+        x = np.arange(6, dtype=dtype).reshape(2, 3)
+        assert forward(row)(x).dtype == np.exp(x).dtype
+
+
+def test_bad_input_is_refused_before_anything_is_written(row: RowOperation) -> None:
+    x = np.ones((2, 3), np.float32)
+    with pytest.raises(ValueError, match="axis"):
+        forward(row)(x, axis=2)
+    with pytest.raises(TypeError):
+        forward(row)(x.astype(complex))
+    with pytest.raises(ValueError, match="dimension"):
+        forward(row)(np.float32(1))
+    out = np.full((2, 4), 7, np.float32)
+    with pytest.raises(ValueError):  # noqa: PT011  NumPy's words differ between its versions
+        forward(row)(x, out=out)
+    assert (out == 7).all()
+
+
+def test_textbook_agrees(row: RowOperation) -> None:
+    x = np.random.default_rng(16).normal(size=(6, 20))
+    np.testing.assert_allclose(forward(row)(x), getattr(textbook, row.name)(x), rtol=1e-13)
