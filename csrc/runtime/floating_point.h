@@ -23,7 +23,7 @@ public:
         if ((found_ & ~status_flags) != default_control) _mm_setcsr(default_control);
     }
 
-    // Without asking whether anything has changed: reading the register takes longer than writing it.
+    // Without asking whether anything has changed: reading the register again takes no less than writing it.
     ~FloatingPointGuard() { _mm_setcsr(found_); }
 
 private:
