@@ -29,10 +29,11 @@ std::string section(const char* title, const std::string& body) {
 
 std::string entry(const std::string& head, const std::string& meaning) { return head + "\n" + indent(meaning) + "\n"; }
 
-std::string parameter_entries(const Span<Parameter>& parameters) {
+std::string parameter_entries(const Activation& activation) {
     std::string text;
-    for (const Parameter& parameter : parameters)
-        text += entry(std::string(parameter.name) + " : array_like, default " + number(parameter.default_value),
+    for (const Parameter& parameter : activation.parameters)
+        text += entry(std::string(parameter.name) + " : array_like" +
+                          (activation.required_parameters ? "" : ", default " + number(parameter.default_value)),
                       std::string(parameter.meaning) + " Broadcasts against `x`.");
     return text;
 }
@@ -71,7 +72,7 @@ std::string secant_example(const std::string& name, const Span<Parameter>& param
 std::string forward_docstring(const Activation& activation) {
     const Description& d = *activation.description;
     return std::string(d.summary) + "\n" +
-           section("Parameters", entry("x : array_like", operand_types) + parameter_entries(activation.parameters) +
+           section("Parameters", entry("x : array_like", operand_types) + parameter_entries(activation) +
                                      shared_parameters) +
            section("Returns", entry("y : ndarray or scalar", "Of the broadcast shape and the dtype of `x`.")) +
            shared_errors + section("See Also", std::string(activation.name) + "_backward : its derivative.\n") +
@@ -84,7 +85,7 @@ std::string backward_docstring(const Activation& activation) {
     return "Gradient with respect to the input of `" + name + "`.\n" +
            section("Parameters", entry("dy : array_like", "Gradient with respect to the output.") +
                                      entry("x : array_like", "The input of `" + name + "`, not its output.") +
-                                     parameter_entries(activation.parameters) + shared_parameters) +
+                                     parameter_entries(activation) + shared_parameters) +
            section("Returns", entry("dx : ndarray or scalar", "Of the broadcast shape and dtype of the operands.")) +
            shared_errors + section("See Also", name + " : the function itself.\n") +
            ending(d, "dx", "dy * (" + std::string(d.derivative) + ")", secant_example(name, activation.parameters));

@@ -7,4 +7,4 @@
 #include "math/logarithm.h"
 #include "math/logistic.h"
 #include "math/primitives.h"
-#include "math/quotient.h"
+#include "math/ratio.h"

@@ -11,6 +11,8 @@
 
 namespace npfuse::runtime {
 
+// Every function here sets the floating-point environment for the calling thread; the pool's threads have set theirs.
+
 namespace {
 
 // Below this many elements a second thread costs more than it saves.
@@ -51,12 +53,11 @@ bool sum_by_bands(std::ptrdiff_t rows, std::ptrdiff_t columns, char* sums, std::
     const std::ptrdiff_t bands = columns == 0 ? 0 : (rows + band - 1) / band;
     const std::unique_ptr<double[]> band_sums(new (std::nothrow) double[static_cast<std::size_t>(bands * columns)]());
     if (!band_sums) return false;
+    FloatingPointGuard guard;
     parallel_for(bands, 1, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
-        FloatingPointGuard guard;
         for (std::ptrdiff_t i = begin; i < end; ++i)
             sum_band(i * band, std::min(band, rows - i * band), band_sums.get() + i * columns);
     });
-    FloatingPointGuard guard;
     for (std::ptrdiff_t j = 0; j < columns; ++j) {
         double sum = 0.0;
         for (std::ptrdiff_t i = 0; i < bands; ++i) sum += band_sums[static_cast<std::size_t>(i * columns + j)];
@@ -75,8 +76,8 @@ bool run_parameter_per_row(const Elementwise& kernel, Storage storage, char* con
     if (!partial) return false;
     const std::ptrdiff_t grain =
         std::max<std::ptrdiff_t>(1, elements_per_thread / std::max<std::ptrdiff_t>(columns, 1));
+    FloatingPointGuard guard;
     parallel_for(rows * segments, grain, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
-        FloatingPointGuard guard;
         for (std::ptrdiff_t i = begin; i < end; ++i) {
             const std::ptrdiff_t first = i % segments * elements_per_thread;
             const Shifted in_row(operands, row_strides, 4, i / segments);
@@ -85,7 +86,6 @@ bool run_parameter_per_row(const Elementwise& kernel, Storage storage, char* con
                                                         std::min(elements_per_thread, columns - first), nullptr);
         }
     });
-    FloatingPointGuard guard;
     for (std::ptrdiff_t i = 0; i < rows; ++i) {
         double sum = 0.0;
         for (std::ptrdiff_t j = 0; j < segments; ++j) sum += partial[static_cast<std::size_t>(i * segments + j)];
@@ -99,13 +99,8 @@ bool run_parameter_per_row(const Elementwise& kernel, Storage storage, char* con
 void run_elementwise(const Elementwise& kernel, Storage storage, char* const* operands, const std::ptrdiff_t* strides,
                      std::ptrdiff_t n) {
     const ElementwiseLoop loop = active_table().elementwise[static_cast<int>(storage)];
-    if (n <= elements_per_thread) {
-        FloatingPointGuard guard;
-        loop(kernel, operands, strides, n);
-        return;
-    }
+    FloatingPointGuard guard;
     parallel_for(n, elements_per_thread, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
-        FloatingPointGuard guard;
         const Shifted shifted(operands, strides, kernel.inputs + kernel.outputs, begin);
         loop(kernel, shifted.operands, strides, end - begin);
     });
@@ -123,13 +118,13 @@ bool run_rows(const RowKernel& kernel, Storage storage, char* const* operands, c
                                                   static_cast<std::size_t>(std::max<std::ptrdiff_t>(n, 1)) * row_tile *
                                                   static_cast<std::size_t>(count);
     std::atomic<bool> enough_memory = true;
+    FloatingPointGuard guard;
     parallel_for(rows, rows_per_thread(n), [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
         const std::unique_ptr<char[]> scratch(scratch_size ? new (std::nothrow) char[scratch_size] : nullptr);
         if (scratch_size && !scratch) {
             enough_memory = false;
             return;
         }
-        FloatingPointGuard guard;
         const Shifted shifted(operands, row_strides, count, begin);
         loop(kernel, shifted.operands, row_strides, element_strides, end - begin, n, scratch.get());
     });
@@ -139,8 +134,8 @@ bool run_rows(const RowKernel& kernel, Storage storage, char* const* operands, c
 void run_maxout(const MaxoutLoop* loops, Storage storage, char* const* operands, const std::ptrdiff_t* strides,
                 std::ptrdiff_t n, std::ptrdiff_t pieces, std::ptrdiff_t piece_stride) {
     const MaxoutLoop loop = loops[static_cast<int>(storage)];
+    FloatingPointGuard guard;
     parallel_for(n, elements_per_thread, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
-        FloatingPointGuard guard;
         const Shifted shifted(operands, strides, 3, begin);
         loop(shifted.operands, strides, end - begin, pieces, piece_stride);
     });
@@ -150,8 +145,8 @@ void run_bias(const Elementwise& kernel, Storage storage, char* const* operands,
               const std::ptrdiff_t* element_strides, std::ptrdiff_t rows, std::ptrdiff_t columns) {
     if (rows == 0 || columns == 0) return;
     const BiasLoop loop = active_table().bias[static_cast<int>(storage)];
+    FloatingPointGuard guard;
     parallel_for(rows, rows_per_thread(columns), [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
-        FloatingPointGuard guard;
         const Shifted shifted(operands, row_strides, kernel.inputs + 2, begin);
         loop(kernel, shifted.operands, row_strides, element_strides, end - begin, columns, nullptr);
     });

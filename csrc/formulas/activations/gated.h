@@ -37,7 +37,7 @@ struct SigmoidGlu : Gated<Sigmoid> {
         .accuracy = "2 ULP, backward 3 ULP",
         .notes = "glu splits one array along an axis into the two.",
         .source = "Dauphin et al. (2017), Language modeling with gated convolutional networks.",
-        .example = ">>> nf.sigmoid_glu(0.0, 3.0)\nnp.float64(1.5)",
+        .example = ">>> float(nf.sigmoid_glu(0.0, 3.0))\n1.5",
     };
 };
 
@@ -50,7 +50,7 @@ struct SwiGlu : Gated<Silu> {
         .accuracy = "2 ULP, backward 3 ULP",
         .notes = "",
         .source = "Shazeer (2020), GLU variants improve transformer.",
-        .example = ">>> nf.swiglu(0.0, 3.0)\nnp.float64(0.0)",
+        .example = ">>> float(nf.swiglu(0.0, 3.0))\n0.0",
     };
 };
 
@@ -63,7 +63,7 @@ struct GeGlu : Gated<Gelu> {
         .accuracy = "2 ULP, backward 3 ULP",
         .notes = "The exact gelu, by erf.",
         .source = "Shazeer (2020), GLU variants improve transformer.",
-        .example = ">>> nf.geglu(0.0, 3.0)\nnp.float64(0.0)",
+        .example = ">>> float(nf.geglu(0.0, 3.0))\n0.0",
     };
 };
 
@@ -76,7 +76,7 @@ struct ReGlu : Gated<Relu> {
         .accuracy = "correctly rounded",
         .notes = "",
         .source = "Shazeer (2020), GLU variants improve transformer.",
-        .example = ">>> nf.reglu(2.0, 3.0)\nnp.float64(6.0)",
+        .example = ">>> float(nf.reglu(2.0, 3.0))\n6.0",
     };
 };
 

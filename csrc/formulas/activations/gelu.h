@@ -26,7 +26,7 @@ struct Gelu {
         T factor = a * tail.density.scale;
         T product = factor * tail.numerator.hi;
         T product_lo = fma(factor, tail.numerator.lo, fma(factor, tail.numerator.hi, -product));
-        return relu_minus(x, quotient<T>({product, product_lo}, tail.denominator));
+        return relu_minus(x, ratio<T>({product, product_lo}, tail.denominator));
     }
 
     template <class T>
@@ -34,9 +34,12 @@ struct Gelu {
         // At -|x| it is P(X < -|x|) - |x| * density, and the derivatives at x and -x add up to 1.
         T a = bounded_absolute(x, Constants<T>::normal_tail_end);
         NormalTail<T> tail = normal_tail<T>({a, T(0)}, two_product(T(-0.5) * a, a));
-        Pair<T> q = unevaluated(quotient(tail.numerator, tail.denominator));
-        T slope = -a * (Constants<T>::inverse_sqrt_2pi * Lift<T>::down);
-        T below = fma(slope, tail.density.hi, q.hi) + fma(slope, tail.density.lo, q.lo);
+        Pair<T> q = unevaluated(ratio(tail.numerator, tail.denominator));
+        constexpr T density = Constants<T>::inverse_sqrt_2pi * Lift<T>::down;
+        T slope = -a * density;
+        T slope_lo = fma(-a, density, -slope);
+        T below = fma(slope, tail.density.hi, q.hi) +
+                  fma(slope, tail.density.lo, fma(slope_lo, tail.density.hi, q.lo));
         T scaled = below * tail.density.scale;
         return dy * unless_nan(x, x < T(0) ? scaled : T(1) - scaled);
     }

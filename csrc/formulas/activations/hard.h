@@ -27,8 +27,8 @@ struct HardSigmoid {
 
     template <class T>
     NPFUSE_FORMULA static T backward(T dy, T x, T alpha, T beta) {
-        T line = fma(alpha, x, beta);
-        T dx = (line > T(0)) & (line < T(1)) ? alpha * dy : T(0);
+        // By the signs of the line's heights over 0 and 1, which rounding keeps.
+        T dx = (fma(alpha, x, beta) > T(0)) & (fma(alpha, x, beta - T(1)) < T(0)) ? alpha * dy : T(0);
         return x != x ? x : dx;
     }
 };
@@ -55,7 +55,7 @@ struct HardSwish {
         T rest = fma(T(-6), quotient, product.hi) + numerator_lo;
         T middle = fma(rest, T(1) / T(6), quotient);
         T left = x <= T(-3) ? T(-0.0) : middle;
-        return x >= T(3) ? x : left;
+        return (x >= T(3)) | (x == T(0)) ? x : left;
     }
 
     template <class T>

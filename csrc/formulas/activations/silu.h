@@ -28,21 +28,25 @@ struct Silu {
         T factor = bounded_absolute(x, -Lift<T>::lowest) * e.scale;
         T product = factor * e.hi;
         T product_lo = fma(factor, e.lo, fma(factor, e.hi, -product));
-        return relu_minus(x, quotient_by_one_plus<T>({product, product_lo}, t, one));
+        return relu_minus(x, ratio_by_one_plus<T>({product, product_lo}, t, one));
     }
 
     template <class T>
     NPFUSE_FORMULA static T backward(T dy, T x) {
         using L = Lift<T>;
         // At -|x| it is t * upper * (1 - |x| * upper), and the derivatives at x and -x add up to 1.
+        using L = Lift<T>;
+        constexpr T one = T(1);
         Scaled<T> e = exp_minus_absolute(x);
-        T t = e.hi * (e.scale * L::down);
-        Pair<T> upper = unevaluated(quotient_by_one_plus<T>({T(1), T(0)}, t, T(1)));
-        T magnitude = -bounded_absolute(x, -L::lowest);
-        T bracket = fma(magnitude, upper.hi, T(1)) + magnitude * upper.lo;
-        T lower = e.hi * upper.hi + (e.lo * upper.hi + e.hi * upper.lo);
-        T below = lower * bracket * e.scale * L::down;
-        return dy * unless_nan(x, x < T(0) ? below : T(1) - below);
+        Pair<T> upper = unevaluated(ratio_by_one_plus<T>({one, T(0)}, e.hi * (e.scale * L::down), one));
+        T minus = -bounded_absolute(x, -L::lowest);
+        T bracket = fma(minus, upper.hi, one);
+        T bracket_lo = fma(minus, upper.lo, fma(minus, upper.hi, one - bracket));
+        T lower = e.hi * upper.hi;
+        T lower_lo = fma(e.hi, upper.lo, fma(e.lo, upper.hi, fma(e.hi, upper.hi, -lower)));
+        T product = fma(lower, bracket, fma(lower, bracket_lo, lower_lo * bracket));
+        T below = product * e.scale * L::down;
+        return dy * unless_nan(x, x < T(0) ? below : one - below);
     }
 };
 

@@ -13,7 +13,9 @@ struct Constants<float> {
     static constexpr float log2_e = 0x1.715476p0f;
     static constexpr float ln2_hi = 0x1.62e43p-1f;
     static constexpr float ln2_lo = -0x1.05c61p-29f;
-    static constexpr float normal_tail_centre = 0x1.4p2f;
+    static constexpr float normal_tail_slope = 0x1.2p1f;
+    static constexpr float normal_tail_offset = 0x1.ep0f;
+    static constexpr float normal_tail_centre = 0x1p2f;
     static constexpr float normal_tail_end = 0x1.d66666p3f;
     static constexpr float inverse_sqrt_2pi = 0x1.988454p-2f;
     static constexpr float sqrt_2 = 0x1.6a09e6p0f;
@@ -21,46 +23,57 @@ struct Constants<float> {
     static constexpr float sqrt_half = 0x1.6a09e6p-1f;
 };
 
-// exp(r) = 1 + r + r^2 * exp_tail(r), |r| <= ln(2)/2; relative error 2^-25.8
+// exp(r) = 1 + r + r^2 * exp_tail(r), |r| <= ln(2)/2; relative error 2^-28.2
 NPFUSE_FORMULA float exp_tail(float r) {
     return polynomial(r,  //
-                      0x1.fffffep-2f,
-                      0x1.5554bp-3f,
-                      0x1.555674p-5f,
-                      0x1.122776p-7f,
-                      0x1.6bec46p-10f);
+                      0x1.fffffcp-2f,
+                      0x1.555492p-3f,
+                      0x1.5558d4p-5f,
+                      0x1.1239e4p-7f,
+                      0x1.6a2422p-10f);
 }
 
-// log((2 + w) / (2 - w)) = w + w * z * log_tail(z), z = w^2 <= 0.118; relative error 2^-30.1
+// exp(r) - 1 = r + r^2 * expm1_tail(r), |r| <= ln(2)/2; relative error 2^-29.9
+NPFUSE_FORMULA float expm1_tail(float r) {
+    return polynomial(r,  //
+                      0x1p-1f,
+                      0x1.555554p-3f,
+                      0x1.5554c6p-5f,
+                      0x1.111198p-7f,
+                      0x1.6d71f8p-10f,
+                      0x1.a032eap-13f);
+}
+
+// log((2 + w) / (2 - w)) = w + w * z * log_tail(z), z = w^2 <= 0.118; relative error 2^-30.2
 NPFUSE_FORMULA float log_tail(float z) {
     return polynomial(z,  //
                       0x1.55557ap-4f,
-                      0x1.995eb8p-7f,
+                      0x1.995ecp-7f,
                       0x1.31e32ep-9f);
 }
 
-// P(X < -a) = exp(-a^2/2) * (1 + (u + 1/2) * normal_tail_shape(u)) / (2 * a + 2), u + 1/2 = a / (a + 5), 0 <= a <= 14.7; relative error 2^-28.5
+// P(X < -a) = exp(-a^2/2) * (0.9375 + p * normal_tail_shape(p - 0.5)) / (2.25 * a + 1.875), p = a / (a + 4), 0 <= a <= 14.7; relative error 2^-28.4
 NPFUSE_FORMULA float normal_tail_shape(float u) {
     return polynomial(u,  //
-                      -0x1.3b4328p-3f,
-                      -0x1.b2bbe6p-2f,
-                      0x1.5877c2p0f,
-                      -0x1.2f7f78p1f,
-                      0x1.86b3a6p1f,
-                      -0x1.7b6ac8p1f,
-                      0x1.062f5ap1f,
-                      -0x1.7fac74p-1f,
-                      -0x1.039808p-2f,
-                      0x1.a8fd58p-2f);
+                      0x1.6d6d78p-3f,
+                      -0x1.f1753ap-1f,
+                      0x1.d271dcp0f,
+                      -0x1.1795dp1f,
+                      0x1.ae10ap0f,
+                      -0x1.25265ap-1f,
+                      -0x1.4823f4p-2f,
+                      0x1.9c8916p-2f,
+                      0x1.a45586p-6f,
+                      -0x1.5369acp-3f);
 }
 
-// erf(x) = x + x * erf_near_zero(z), z = x^2 <= 0.25; relative error 2^-28.4
+// erf(x) = x + x * erf_near_zero(z), z = x^2 <= 0.25; relative error 2^-28.9
 NPFUSE_FORMULA float erf_near_zero(float z) {
     return polynomial(z,  //
                       0x1.06eba8p-3f,
                       -0x1.812732p-2f,
-                      0x1.ce24f8p-4f,
-                      -0x1.b663c8p-6f,
+                      0x1.ce24fp-4f,
+                      -0x1.b663cap-6f,
                       0x1.3532d8p-8f);
 }
 
@@ -69,6 +82,8 @@ struct Constants<double> {
     static constexpr double log2_e = 0x1.71547652b82fep0;
     static constexpr double ln2_hi = 0x1.62e42fefa39efp-1;
     static constexpr double ln2_lo = 0x1.abc9e3b39803fp-56;
+    static constexpr double normal_tail_slope = 0x1.2p1;
+    static constexpr double normal_tail_offset = 0x1.ep0;
     static constexpr double normal_tail_centre = 0x1.8p2;
     static constexpr double normal_tail_end = 0x1.359999999999ap5;
     static constexpr double inverse_sqrt_2pi = 0x1.9884533d43651p-2;
@@ -77,26 +92,42 @@ struct Constants<double> {
     static constexpr double sqrt_half = 0x1.6a09e667f3bcdp-1;
 };
 
-// exp(r) = 1 + r + r^2 * exp_tail(r), |r| <= ln(2)/2; relative error 2^-54.7
+// exp(r) = 1 + r + r^2 * exp_tail(r), |r| <= ln(2)/2; relative error 2^-57.4
 NPFUSE_FORMULA double exp_tail(double r) {
     return polynomial(r,  //
-                      0x1.0000000000005p-1,
-                      0x1.5555555555539p-3,
-                      0x1.55555555522b7p-5,
-                      0x1.1111111118f9ep-7,
-                      0x1.6c16c17edbceep-10,
-                      0x1.a01a017518d3cp-13,
-                      0x1.a019a76ee7551p-16,
-                      0x1.71de87fe24df7p-19,
-                      0x1.28a1e04d4fdb2p-22,
-                      0x1.ae6bb59039a45p-26);
+                      0x1.000000000000ap-1,
+                      0x1.55555555554fbp-3,
+                      0x1.555555555084ap-5,
+                      0x1.1111111127cp-7,
+                      0x1.6c16c18429e54p-10,
+                      0x1.a01a012a4fadfp-13,
+                      0x1.a0199a0cbf682p-16,
+                      0x1.71df25626b8c6p-19,
+                      0x1.28ad729246084p-22,
+                      0x1.ad7f579140f35p-26);
 }
 
-// log((2 + w) / (2 - w)) = w + w * z * log_tail(z), z = w^2 <= 0.118; relative error 2^-58.9
+// exp(r) - 1 = r + r^2 * expm1_tail(r), |r| <= ln(2)/2; relative error 2^-61.0
+NPFUSE_FORMULA double expm1_tail(double r) {
+    return polynomial(r,  //
+                      0x1p-1,
+                      0x1.5555555555559p-3,
+                      0x1.555555555554p-5,
+                      0x1.111111110f6c9p-7,
+                      0x1.6c16c16c1f097p-10,
+                      0x1.a01a01afd3de4p-13,
+                      0x1.a01a017bbe158p-16,
+                      0x1.71ddf87eadf6p-19,
+                      0x1.27e5363c2aad5p-22,
+                      0x1.af5e7535b01a5p-26,
+                      0x1.1ee871a8978bep-29);
+}
+
+// log((2 + w) / (2 - w)) = w + w * z * log_tail(z), z = w^2 <= 0.118; relative error 2^-59.3
 NPFUSE_FORMULA double log_tail(double z) {
     return polynomial(z,  //
                       0x1.5555555555592p-4,
-                      0x1.999999997fd76p-7,
+                      0x1.999999997fd8ap-7,
                       0x1.24924941f50e5p-9,
                       0x1.c71c5205fe219p-12,
                       0x1.74663fa26399dp-14,
@@ -104,37 +135,37 @@ NPFUSE_FORMULA double log_tail(double z) {
                       0x1.2f06307ec838ap-18);
 }
 
-// P(X < -a) = exp(-a^2/2) * (1 + (u + 1/2) * normal_tail_shape(u)) / (2 * a + 2), u + 1/2 = a / (a + 6), 0 <= a <= 38.7; relative error 2^-55.5
+// P(X < -a) = exp(-a^2/2) * (0.9375 + p * normal_tail_shape(p - 0.5)) / (2.25 * a + 1.875), p = a / (a + 6), 0 <= a <= 38.7; relative error 2^-57.1
 NPFUSE_FORMULA double normal_tail_shape(double u) {
     return polynomial(u,  //
-                      -0x1.7d4b85144ccd2p-3,
-                      -0x1.3b3b96b9952fap-2,
-                      0x1.40af1944d6195p0,
-                      -0x1.5298ed57e4ea9p1,
-                      0x1.107b51c719519p2,
-                      -0x1.67e2cd28bbb0ep2,
-                      0x1.8beafaddf8c0bp2,
-                      -0x1.65c33593b42ecp2,
-                      0x1.f9b49b3308cc3p1,
-                      -0x1.e3b169383bf4bp0,
-                      0x1.c16ed2b262d17p-3,
-                      0x1.1475a2e02b3c9p-1,
-                      -0x1.d7bf51d813c6ep-2,
-                      0x1.d9c0cdb36b585p-5,
-                      0x1.6364fe54350e3p-3,
-                      -0x1.cfc1bd4bf1f6p-4,
-                      -0x1.24a58f3c9bffbp-5,
-                      0x1.2299c62c41b18p-4,
-                      -0x1.68a11e5fa6526p-9,
-                      -0x1.22013e9f73686p-5,
-                      0x1.5269d34e96e25p-8,
-                      0x1.9bbc862badc8cp-7);
+                      0x1.df158dfc8e2b3p-4,
+                      -0x1.a0f3ec836e9f1p-1,
+                      0x1.039009575b3ecp1,
+                      -0x1.dc5fbf4d4e3fcp1,
+                      0x1.665a8d5fbea74p2,
+                      -0x1.c6a6c80894f86p2,
+                      0x1.e6a317fc6c2a8p2,
+                      -0x1.ae96da332ed28p2,
+                      0x1.2aac33f3f1871p2,
+                      -0x1.171e0ff1be9b5p1,
+                      0x1.bf318c2a60843p-3,
+                      0x1.4a7eaa43c93b3p-1,
+                      -0x1.100e2609d77cep-1,
+                      0x1.d72c0ab2cd1d7p-5,
+                      0x1.a2b9e72e0a9bbp-3,
+                      -0x1.069571dac9716p-3,
+                      -0x1.6971f89737658p-5,
+                      0x1.4dd43f504630cp-4,
+                      -0x1.a10078bea0b53p-10,
+                      -0x1.4dfb128193ad5p-5,
+                      0x1.58cc46bc48f52p-8,
+                      0x1.d37869432b31cp-7);
 }
 
-// erf(x) = x + x * erf_near_zero(z), z = x^2 <= 0.25; relative error 2^-55.7
+// erf(x) = x + x * erf_near_zero(z), z = x^2 <= 0.25; relative error 2^-56.0
 NPFUSE_FORMULA double erf_near_zero(double z) {
     return polynomial(z,  //
-                      0x1.06eba8214db69p-3,
+                      0x1.06eba8214db68p-3,
                       -0x1.812746b0379e6p-2,
                       0x1.ce2f21a042b25p-4,
                       -0x1.b82ce3127f4e7p-6,

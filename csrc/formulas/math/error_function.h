@@ -4,7 +4,7 @@
 #include "coefficients.h"
 #include "exponential.h"
 #include "primitives.h"
-#include "quotient.h"
+#include "ratio.h"
 
 NPFUSE_FORMULAS_BEGIN
 
@@ -21,8 +21,9 @@ NPFUSE_FORMULA NormalTail<T> normal_tail(Pair<T> a, Pair<T> minus_half_square) {
     using C = Constants<T>;
     constexpr T slope = C::normal_tail_slope * Lift<T>::up, offset = C::normal_tail_offset * Lift<T>::up;
     Scaled<T> e = exp_scaled(minus_half_square, Lift<T>::bits);
-    T u = (a.hi - C::normal_tail_centre) / (a.hi + C::normal_tail_centre);
-    Pair<T> numerator = fast_two_sum(e.hi, fma(e.hi, normal_tail_shape(u), e.lo));
+    T p = a.hi / (a.hi + C::normal_tail_centre);
+    T factor = fma(p, normal_tail_shape(p - T(0.5)), C::normal_tail_offset / 2 - T(1));
+    Pair<T> numerator = fast_two_sum(e.hi, fma(e.hi, factor, e.lo));
     // The offset has so few bits that the line's error comes out exactly, whichever term is the larger.
     T line = fma(slope, a.hi, offset);
     return {e, numerator, {line, fma(slope, a.lo, fma(slope, a.hi, offset - line))}};
@@ -38,7 +39,7 @@ NPFUSE_FORMULA T erfc(T x) {
     Pair<T> distance = {a, fma(b, C::sqrt_2, fma(b, C::sqrt_2_lo, -a))};
     NormalTail<T> tail = normal_tail(distance, two_product(-b, b));
     T scale = T(2) * tail.density.scale;
-    Quotient<T> q = quotient<T>({tail.numerator.hi * scale, tail.numerator.lo * scale}, tail.denominator);
+    Ratio<T> q = ratio<T>({tail.numerator.hi * scale, tail.numerator.lo * scale}, tail.denominator);
     Pair<T> upper = fast_two_sum(T(2), -q.hi);
     T below_zero = upper.hi + fma(-q.rest, q.inverse, upper.lo);
     return unless_nan(x, x < T(0) ? below_zero : rounded(q));

@@ -4,7 +4,7 @@
 #include "coefficients.h"
 #include "exponential.h"
 #include "primitives.h"
-#include "quotient.h"
+#include "ratio.h"
 
 NPFUSE_FORMULAS_BEGIN
 
@@ -25,7 +25,7 @@ NPFUSE_FORMULA Pair<T> log_pair(Pair<T> x) {
     T k = from_bits<T>((shifted >> F::fraction_bits) | to_bits(integer)) - (integer + T(F::exponent_bias));
 
     Pair<T> f = fast_two_sum(m - T(1), x.lo * (m / x.hi));
-    Pair<T> w = unevaluated(quotient<T>({T(2) * f.hi, T(2) * f.lo}, fast_two_sum(T(2), f.hi)));
+    Pair<T> w = unevaluated(ratio<T>({T(2) * f.hi, T(2) * f.lo}, fast_two_sum(T(2), f.hi)));
     T z = w.hi * w.hi;
     Pair<T> product = two_product(k, C::ln2_hi);
     Pair<T> sum = fast_two_sum(product.hi, w.hi);

@@ -3,7 +3,7 @@
 
 #include "exponential.h"
 #include "primitives.h"
-#include "quotient.h"
+#include "ratio.h"
 
 NPFUSE_FORMULAS_BEGIN
 
@@ -36,7 +36,7 @@ NPFUSE_FORMULA T logistic_density(T x, T factor) {
     constexpr T one = T(1);
     Scaled<T> e = exp_minus_absolute(x);
     T t = e.hi * (e.scale * Lift<T>::down);
-    Pair<T> upper = unevaluated(quotient_by_one_plus<T>({one, T(0)}, t, one));
+    Pair<T> upper = unevaluated(ratio_by_one_plus<T>({one, T(0)}, t, one));
     Pair<T> lower = two_product(e.hi, upper.hi);
     T rest = fma(upper.hi, fma(e.lo, upper.hi, lower.lo), T(2) * lower.hi * upper.lo);
     return unless_nan(x, fma(lower.hi, upper.hi, rest) * (e.scale * factor) * Lift<T>::down);
@@ -53,7 +53,7 @@ NPFUSE_FORMULA T tanh(T x) {
     T t = e.hi * e.scale;
     T hi = one - t;
     T lo = fma(-e.lo, e.scale, (one - hi) - t);
-    return unless_nan(x, with_sign(rounded(quotient_by_one_plus<T>({hi, lo}, t, one)), x));
+    return unless_nan(x, with_sign(rounded(ratio_by_one_plus<T>({hi, lo}, t, one)), x));
 }
 
 NPFUSE_FORMULAS_END

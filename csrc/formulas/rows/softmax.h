@@ -90,7 +90,7 @@ struct LogSoftmax {
         Pair<T> difference = exact_difference(x, maximum);
         Pair<T> result = two_sum(difference.hi, -log_sum.hi);
         T finite = result.hi + (result.lo + (difference.lo - log_sum.lo));
-        return difference.hi == -Format<T>::infinity ? difference.hi : finite;
+        return difference.hi == -Format<T>::infinity ? difference.hi - log_sum.hi : finite;
     }
 
     // Summed over the row, sum.

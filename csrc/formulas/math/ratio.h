@@ -8,23 +8,23 @@ NPFUSE_FORMULAS_BEGIN
 
 // A quotient not yet rounded: hi + rest * inverse.
 template <class T>
-struct Quotient {
+struct Ratio {
     T hi, rest, inverse;
 };
 
 template <class T>
-NPFUSE_FORMULA T rounded(Quotient<T> q) {
+NPFUSE_FORMULA T rounded(Ratio<T> q) {
     return fma(q.rest, q.inverse, q.hi);
 }
 
 template <class T>
-NPFUSE_FORMULA Pair<T> unevaluated(Quotient<T> q) {
+NPFUSE_FORMULA Pair<T> unevaluated(Ratio<T> q) {
     return {q.hi, q.rest * q.inverse};
 }
 
 // (a.hi + a.lo) / (b.hi + b.lo), for b.hi and its inverse in the range of normal numbers.
 template <class T>
-NPFUSE_FORMULA Quotient<T> quotient(Pair<T> a, Pair<T> b) {
+NPFUSE_FORMULA Ratio<T> ratio(Pair<T> a, Pair<T> b) {
     T inverse = T(1) / b.hi;
     T hi = a.hi * inverse;
     return {hi, fma(-hi, b.hi, a.hi) + fma(-hi, b.lo, a.lo), inverse};
@@ -33,7 +33,7 @@ NPFUSE_FORMULA Quotient<T> quotient(Pair<T> a, Pair<T> b) {
 // a.hi / (unit + t) + what a.lo adds, where unit is a power of two, 0 <= t <= unit, 0 <= a.hi <= unit. a.hi - hi * unit
 // is exact, so that the divisor's own rounding error need not be known.
 template <class T>
-NPFUSE_FORMULA Quotient<T> quotient_by_one_plus(Pair<T> a, T t, T unit) {
+NPFUSE_FORMULA Ratio<T> ratio_by_one_plus(Pair<T> a, T t, T unit) {
     T inverse = T(1) / (unit + t);
     T hi = a.hi * inverse;
     T rest = unit == T(1) ? a.hi - hi : fma(-hi, unit, a.hi);
