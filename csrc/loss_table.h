@@ -61,7 +61,8 @@ struct Loss {
     Span<Parameter> operands;  // inputs after the prediction and the target
     Span<Parameter> parameters;
     Span<Flag> flags;
-    LossKernels<float> float32[max_loss_variants];  // bit i of the index is flag i
+    int (*variant_for)(const double* parameters);   // chooses the kernels where flags don't; null elsewhere
+    LossKernels<float> float32[max_loss_variants];  // by flag i in bit i of the index, or by variant_for
     LossKernels<double> float64[max_loss_variants];
 };
 

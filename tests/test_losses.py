@@ -1,4 +1,4 @@
-"""Losses: values and gradients against exact ones, sums in every order of magnitude, arrays of every kind, bad input."""
+"""Losses: values and gradients against exact ones, sums of every order of magnitude, every kind of array, bad input."""
 
 from __future__ import annotations
 
@@ -80,7 +80,8 @@ def test_values_and_gradients_are_close_to_the_exact_ones(row: Loss, parameters:
     columns, arguments = [pred, target, *operands.values()], list(parameters.values())
     values, gradient = row.function.value_and_grad(pred, target, **operands, **parameters, reduction="none")
     assert errors(values, row.formula, row.value_terms, columns, arguments).max() <= 4.5
-    assert errors(gradient, row.derivative, row.slope_terms, columns, arguments).max() <= 2
+    bound = 2.5 if row.slope_terms else 2
+    assert errors(gradient, row.derivative, row.slope_terms, columns, arguments).max() <= bound
 
 
 @each_choice
@@ -88,7 +89,7 @@ def test_float64_keeps_its_digits(row: Loss, parameters: dict) -> None:
     """The focal loss's power multiplies the error of its base, and has no wider type to hide it in."""
     pred, target, operands = sample(row, 100, np.float64)
     columns, arguments = [pred, target, *operands.values()], list(parameters.values())
-    bound = 64 if row.name == "sigmoid_focal_loss" else 5
+    bound = 12 if row.name == "sigmoid_focal_loss" else 5
     values, gradient = row.function.value_and_grad(pred, target, **operands, **parameters, reduction="none")
     assert errors(values, row.formula, row.value_terms, columns, arguments).max() <= bound
     assert errors(gradient, row.derivative, row.slope_terms, columns, arguments).max() <= bound

@@ -34,19 +34,24 @@ constexpr Span<Flag> flags_of() {
         return {nullptr, 0};
 }
 
-// The formulas that a setting of the flags chooses.
+template <class Operation>
+constexpr int variant_count() {
+    return requires { Operation::variant_for; } ? 2 : 1 << flags_of<Operation>().count;
+}
+
+// The formulas that a setting of the flags, or of the parameters, chooses.
 template <class Operation, int variant>
 struct Variant {
     template <class... T>
     NPFUSE_FORMULA static auto value(T... operands) {
-        if constexpr (flags_of<Operation>().count == 0)
+        if constexpr (variant_count<Operation>() == 1)
             return Operation::value(operands...);
         else
             return Operation::template value<variant != 0>(operands...);
     }
     template <class... T>
     NPFUSE_FORMULA static auto gradient(T... operands) {
-        if constexpr (flags_of<Operation>().count == 0)
+        if constexpr (variant_count<Operation>() == 1)
             return Operation::gradient(operands...);
         else
             return Operation::template gradient<variant != 0>(operands...);
@@ -104,7 +109,8 @@ void fused_loss(const T* const* inputs, const double* parameters, double factor,
 }
 
 template <class T>
-inline const LossKernels<T>& kernels_for(const Loss& loss, int variant) {
+inline const LossKernels<T>& kernels_for(const Loss& loss, const LossCall& call) {
+    const int variant = loss.variant_for ? loss.variant_for(call.parameters) : call.variant;
     if constexpr (__is_same(T, float))
         return loss.float32[variant];
     else
@@ -117,7 +123,7 @@ template <class T>
 class LossPieces {
 public:
     explicit LossPieces(const Loss& loss, const LossCall& call)
-        : call_(call), kernels_(kernels_for<T>(loss, call.variant)), input_count_(2 + int(loss.operands.count)) {
+        : call_(call), kernels_(kernels_for<T>(loss, call)), input_count_(2 + int(loss.operands.count)) {
         all_direct_ = kernels_.fused && is_direct<T>(call.gradient) && !call.weight.data && !call.values.data;
         for (int i = 0; i < input_count_; ++i) all_direct_ &= is_direct<T>(call.inputs[i]);
     }
@@ -214,10 +220,18 @@ constexpr typename LossKernels<T>::Fused fused_or_null() {
 
 template <class Operation, int variant, class T>
 constexpr LossKernels<T> loss_kernels() {
-    if constexpr (variant < 1 << flags_of<Operation>().count)
+    if constexpr (variant < variant_count<Operation>())
         return {separate_loss<Operation, variant, T>, fused_or_null<Operation, variant, T>()};
     else
         return {};
+}
+
+template <class Operation>
+constexpr auto variant_choice() -> int (*)(const double*) {
+    if constexpr (requires { Operation::variant_for; })
+        return Operation::variant_for;
+    else
+        return nullptr;
 }
 
 template <class Operation>
@@ -227,6 +241,7 @@ constexpr Loss loss_entry() {
             operands_of<Operation>(),
             parameters_of<Operation>(),
             flags_of<Operation>(),
+            variant_choice<Operation>(),
             {loss_kernels<Operation, 0, float>(), loss_kernels<Operation, 1, float>()},
             {loss_kernels<Operation, 0, double>(), loss_kernels<Operation, 1, double>()}};
 }

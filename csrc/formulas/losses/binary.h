@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../describe.h"
+#include "quick_math.h"
 #include "terms.h"
 
 NPFUSE_FORMULAS_BEGIN
@@ -26,8 +27,8 @@ struct BinaryCrossEntropy {
 
     template <class T>
     NPFUSE_FORMULA static double value(T pred, T target) {
-        T log_yes = at_least(log(pred), T(-100));
-        T log_no = at_least(log1p(-pred), T(-100));
+        T log_yes = at_least(quick_log(pred), T(-100));
+        T log_no = at_least(quick_log_of_complement(pred), T(-100));
         return wide(target) * -wide(log_yes) + wide(T(1) - target) * -wide(log_no);
     }
 
@@ -77,7 +78,7 @@ struct SigmoidCrossEntropy {
     NPFUSE_FORMULA static double value(T pred, T target, T pos_weight, T smoothing) {
         Targets<T> t(target, pos_weight, smoothing);
         T wrong = pred < T(0) ? t.yes : t.no;
-        T rest = log1p(exp(-absolute(pred)));
+        T rest = quick_log1p_of_decay(quick_decay(absolute(pred)));
         // 0 times infinity is a target that is met, not NaN.
         T distance = wrong == T(0) ? T(0) : absolute(pred);
         return wide(wrong) * wide(distance) + wide(t.yes + t.no) * wide(rest);
@@ -86,7 +87,7 @@ struct SigmoidCrossEntropy {
     template <class T>
     NPFUSE_FORMULA static T gradient(T pred, T target, T pos_weight, T smoothing) {
         Targets<T> t(target, pos_weight, smoothing);
-        T e = exp(-absolute(pred));
+        T e = quick_decay(absolute(pred));
         T numerator = pred < T(0) ? fma(t.no, e, -t.yes) : fma(-t.yes, e, t.no);
         return numerator / (T(1) + e);
     }
@@ -114,41 +115,66 @@ struct SigmoidFocalLoss {
         .example = ">>> round(nf.sigmoid_focal_loss(np.array([0.0, 3.0]), np.array([1, 1])), 9)\n0.02167451",
     };
 
-    // What value and gradient share.
+    // The usual gamma needs no power.
+    static int variant_for(const double* parameter_values) { return parameter_values[1] == 2; }
+
+    // exp(-x) for x >= 0, to more digits than float has. A square is 0 in float before this is less than exp(-110).
+    template <bool squared, class T>
+    NPFUSE_FORMULA static double decay(T x) {
+        if constexpr (!squared || sizeof(T) == sizeof(double)) {
+            return quick_decay(wide(x));
+        } else {
+            using L = Lift<float>;
+            Scaled<float> e = exp_scaled(at_least(-x, L::lowest), L::bits);
+            return (wide(e.hi) + wide(e.lo)) * (wide(e.scale) * wide(L::down));
+        }
+    }
+
+    // What value and gradient share. missing is u, the probability that the target lacks.
     struct Parts {
-        double cross_entropy, discount, ratio, weight, sigmoid;
+        double cross_entropy, missing, weight, density;
     };
 
-    NPFUSE_FORMULA static Parts parts(double x, double t, double alpha, double gamma) {
-        double distance = absolute(x), e = exp(-distance);
-        double rest = log1p(e);
-        bool negative = x < 0;
-        // u = inner / (1 + e); where inner is e alone, its logarithm is known even when e is 0.
-        double wrong = negative ? t : 1 - t, right = 1 - wrong;
-        double inner = fma(right, e, wrong);
-        double log_inner = wrong == 0 ? log(right) - distance : log(inner);
+    template <bool squared, class T>
+    NPFUSE_FORMULA static Parts parts(T x, T target, T alpha) {
+        double t = target, distance = absolute(x), e = decay<squared>(absolute(x)), rest = quick_log1p_of_decay(T(e));
+        double right = 1 / (1 + e), wrong = e * right;
+        double yes = x < 0 ? right : wrong, no = x < 0 ? wrong : right;
+        double far = x < 0 ? t : 1 - t;
         Parts p;
-        p.cross_entropy = (wrong == 0 ? 0 : wrong * distance) + rest;
-        p.discount = gamma == 0 ? 1 : exp(gamma * (log_inner - rest));
-        p.ratio = (wrong == 0 ? 1 / right : e / inner) / (1 + e);
-        p.weight = alpha < 0 ? 1 : fma(t, alpha, (1 - t) * (1 - alpha));
-        p.sigmoid = (negative ? e : 1) / (1 + e);
+        p.cross_entropy = (far == 0 ? 0 : far * distance) + rest;
+        p.missing = t * yes + (1 - t) * no;
+        p.weight = alpha < 0 ? 1 : t * alpha + (1 - t) * (1 - wide(alpha));
+        p.density = right * wrong;
         return p;
     }
 
-    template <class T>
-    NPFUSE_FORMULA static double value(T pred, T target, T alpha, T gamma) {
-        Parts p = parts(pred, target, alpha, gamma);
-        return p.weight * p.discount * p.cross_entropy;
+    // u**gamma and gamma * u**(gamma - 1)
+    struct Power {
+        double power, slope;
+    };
+
+    template <bool squared, class T>
+    NPFUSE_FORMULA static Power power(double missing, T gamma) {
+        if constexpr (squared) return {missing * missing, 2 * missing};
+        double x = at_least(missing, 0x1p-1000);
+        double result = gamma == 0 ? 1 : quick_exp(wide(gamma) * quick_log(x));
+        return {result, gamma * result / x};
     }
 
-    template <class T>
+    template <bool squared, class T>
+    NPFUSE_FORMULA static double value(T pred, T target, T alpha, T gamma) {
+        Parts p = parts<squared>(pred, target, alpha);
+        return p.weight * power<squared>(p.missing, gamma).power * p.cross_entropy;
+    }
+
+    template <bool squared, class T>
     NPFUSE_FORMULA static T gradient(T pred, T target, T alpha, T gamma) {
-        double x = pred, t = target;
-        Parts p = parts(x, t, alpha, gamma);
-        double other = x < 0 ? 1 - p.sigmoid : exp(-x) / (1 + exp(-x));
-        double slope = (1 - t) * p.sigmoid - t * other;
-        return T(p.weight * p.discount * (slope + gamma * p.cross_entropy * (1 - 2 * t) * p.ratio));
+        Parts p = parts<squared>(pred, target, alpha);
+        Power u = power<squared>(p.missing, gamma);
+        double t = target, e = decay<squared>(absolute(pred)), right = 1 / (1 + e), wrong = e * right;
+        double slope = pred < 0 ? (1 - t) * wrong - t * right : (1 - t) * right - t * wrong;
+        return T(p.weight * (u.power * slope + u.slope * p.cross_entropy * (1 - 2 * t) * p.density));
     }
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../describe.h"
+#include "quick_math.h"
 #include "terms.h"
 
 NPFUSE_FORMULAS_BEGIN
@@ -32,15 +33,15 @@ struct PoissonNllLoss {
     template <bool log_input, class T>
     NPFUSE_FORMULA static double value(T pred, T target, T eps) {
         if constexpr (log_input)
-            return wide(exp(pred)) - wide(target) * wide(pred);
+            return wide(quick_exp(pred)) - wide(target) * wide(pred);
         else
-            return wide(pred) - wide(target) * wide(log(pred + eps));
+            return wide(pred) - wide(target) * wide(quick_log(pred + eps));
     }
 
     template <bool log_input, class T>
     NPFUSE_FORMULA static T gradient(T pred, T target, T eps) {
         if constexpr (log_input)
-            return exp(pred) - target;
+            return quick_exp(pred) - target;
         else
             return ((pred - target) + eps) / (pred + eps);
     }
@@ -70,7 +71,7 @@ struct GaussianNllLoss {
     template <class T>
     NPFUSE_FORMULA static double value(T pred, T target, T var, T eps) {
         T v = at_least(var, eps), r = pred - target;
-        return 0.5 * (wide(log(v)) + wide(r) * wide(r / v));
+        return 0.5 * (wide(quick_log(v)) + wide(r) * wide(r / v));
     }
 
     template <class T>
@@ -100,16 +101,16 @@ struct KlDiv {
     template <bool log_target, class T>
     NPFUSE_FORMULA static double value(T pred, T target) {
         if constexpr (log_target) {
-            T probability = exp(target);
+            T probability = quick_exp(target);
             return probability == T(0) ? 0 : wide(probability) * (wide(target) - wide(pred));
         } else {
-            return target == T(0) ? 0 : wide(target) * (wide(log(target)) - wide(pred));
+            return target == T(0) ? 0 : wide(target) * (wide(quick_log(target)) - wide(pred));
         }
     }
 
     template <bool log_target, class T>
     NPFUSE_FORMULA static T gradient(T, T target) {
-        return -(log_target ? exp(target) : target);
+        return -(log_target ? quick_exp(target) : target);
     }
 };
 

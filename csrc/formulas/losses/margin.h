@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../describe.h"
+#include "quick_math.h"
 #include "terms.h"
 
 NPFUSE_FORMULAS_BEGIN
@@ -83,14 +84,14 @@ struct LogisticLoss {
     template <class T>
     NPFUSE_FORMULA static double value(T pred, T target) {
         T margin = pred * target;
-        T error = log1p(exp(-absolute(margin)));
+        T error = quick_log1p_of_decay(quick_decay(absolute(margin)));
         return wide(at_least(-margin, T(0))) + wide(error);
     }
 
     template <class T>
     NPFUSE_FORMULA static T gradient(T pred, T target) {
         T margin = pred * target;
-        T e = exp(-absolute(margin));
+        T e = quick_decay(absolute(margin));
         return -target * ((margin > T(0) ? e : T(1)) / (T(1) + e));
     }
 };

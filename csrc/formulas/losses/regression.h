@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../describe.h"
+#include "quick_math.h"
 #include "terms.h"
 
 NPFUSE_FORMULAS_BEGIN
@@ -176,14 +177,11 @@ struct LogCoshLoss {
     template <class T>
     NPFUSE_FORMULA static double value(T pred, T target) {
         constexpr double log_2 = 0x1.62e42fefa39efp-1;
-        T distance = absolute(pred - target);
-        // 1 - exp(-distance)
-        T decay = -expm1(-distance);
-        T exponential = T(1) - decay;
+        T r = pred - target, distance = absolute(r), slope = tanh(r);
         bool near = distance < T(1);
-        // cosh - 1 near 0; beyond, cosh * 2 / exp(distance) - 1
-        T excess = near ? T(0.5) * decay * decay / exponential : exponential * exponential;
-        return (near ? 0.0 : wide(distance) - log_2) + wide(log1p(excess));
+        // log(1 - tanh^2) near 0, log(1 + exp(-2 * distance)) beyond
+        T log_part = quick_log_of_complement(near ? slope * slope : -quick_decay(T(2) * distance));
+        return near ? -0.5 * wide(log_part) : wide(distance) - log_2 + wide(log_part);
     }
 
     template <class T>
