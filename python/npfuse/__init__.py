@@ -10,17 +10,17 @@ from npfuse._native import *  # noqa: F403  (every ufunc of the registry)
 from npfuse._native import __all__ as _ufuncs
 from npfuse._native import __version__
 from npfuse._runtime import get_num_threads, set_num_threads, show_config
-from npfuse.optimizers import SGD, Adam, Optimizer
+from npfuse import optimizers as optimizers
+from npfuse.optimizers import *  # noqa: F403
+from npfuse.optimizers import __all__ as _optimizers
 
 __all__ = [  # noqa: PLE0604
-    "SGD",
-    "Adam",
-    "Optimizer",
     "__version__",
     "bias_act",
     "bias_act_backward",
     "get_num_threads",
     "set_num_threads",
     "show_config",
+    *_optimizers,
     *_ufuncs,
 ]
