@@ -62,3 +62,18 @@ def error_in_ulp(result: np.ndarray, truth: Exact) -> np.ndarray:
             distance = distance - truth.remainder
     error = np.where(beyond, np.where(result == np.copysign(np.inf, truth.nearest), 0, np.inf), np.abs(distance))
     return np.where(np.isnan(error), np.inf, error)
+
+
+def is_nearest(result: np.ndarray, truth: np.ndarray, leeway: np.ndarray | float) -> np.ndarray:
+    """Tell where no other number of the result's dtype is closer to the truth, or just as close but for the leeway."""
+    numbers = np.arange(2**15, dtype=np.uint16).view(result.dtype).astype(np.float64)
+    infinity = np.flatnonzero(np.isinf(numbers))[0]
+    numbers[infinity] = 2 * numbers[infinity - 1] - numbers[infinity - 2]  # where the next number would be
+    middles = (numbers[:infinity] + numbers[1 : infinity + 1]) / 2
+    lower, upper = np.concatenate([[0], middles]), np.concatenate([middles, [np.inf]])
+
+    magnitude = np.minimum(result.view(np.uint16) & 0x7FFF, infinity)
+    size = np.abs(truth)
+    near = (lower[magnitude] - leeway <= size) & (size <= upper[magnitude] + leeway)
+    same_sign = np.signbit(result.astype(np.float64)) == np.signbit(truth)
+    return np.where(np.isnan(truth), np.isnan(result), near & (same_sign | (magnitude == 0)))

@@ -365,12 +365,17 @@ class Kernel:
     def __call__(self, x: np.ndarray, dy: float | np.ndarray = 1) -> np.ndarray:
         return self.function(*self.operands(x, dy))
 
-    def near_zero_of_slope(self, x: np.ndarray) -> np.ndarray:
-        """Where the result, a derivative about to change its sign, has its error measured absolutely."""
+    @property
+    def zone_around_zero(self) -> tuple[float, float]:
+        """Between which x the result, a derivative about to change its sign, has its error measured absolutely."""
         if not self.backward or self.activation.slope_zero is None:
-            return np.zeros(x.shape, bool)
+            return inf, inf
         zero = self.activation.slope_zero(*self.parameters)
-        return np.abs(x - zero) < abs(zero) / 2
+        return zero - abs(zero) / 2, zero + abs(zero) / 2
+
+    def near_zero_of_slope(self, x: np.ndarray) -> np.ndarray:
+        low, high = self.zone_around_zero
+        return (low < x) & (x < high)
 
 
 def as_float32(parameters: tuple[float, ...]) -> tuple[float, ...]:

@@ -4,25 +4,11 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from exact import is_nearest
 from samples import every_half
 from table import Kernel
 
 HALF_TYPES = [np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16)]
-
-
-def is_nearest(result: np.ndarray, truth: np.ndarray, leeway: np.ndarray | float) -> np.ndarray:
-    """Tell where no other number of the result's dtype is closer to the truth, or just as close but for the leeway."""
-    numbers = np.arange(2**15, dtype=np.uint16).view(result.dtype).astype(np.float64)
-    infinity = np.flatnonzero(np.isinf(numbers))[0]
-    numbers[infinity] = 2 * numbers[infinity - 1] - numbers[infinity - 2]  # where the next number would be
-    middles = (numbers[:infinity] + numbers[1 : infinity + 1]) / 2
-    lower, upper = np.concatenate([[0], middles]), np.concatenate([middles, [np.inf]])
-
-    magnitude = np.minimum(result.view(np.uint16) & 0x7FFF, infinity)
-    size = np.abs(truth)
-    near = (lower[magnitude] - leeway <= size) & (size <= upper[magnitude] + leeway)
-    same_sign = np.signbit(result.astype(np.float64)) == np.signbit(truth)
-    return np.where(np.isnan(truth), np.isnan(result), near & (same_sign | (magnitude == 0)))
 
 
 @pytest.mark.parametrize("dtype", HALF_TYPES, ids=str)

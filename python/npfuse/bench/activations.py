@@ -218,3 +218,24 @@ def activation_contest(name: str, parameters: list[float], n: int, peers: list[s
     with np.errstate(all="ignore"):
         expected = numpys(*(operand.astype(np.float64) for operand in operands), *parameters)
     return Contest(calls, [expected], bytes_moved=4 * n * (count + 1))
+
+
+def prelu_backward_contest(n: int, peers: list[str]) -> Contest:
+    """Set up the one derivative that sums: both gradients of prelu with one slope for all."""
+    random = np.random.default_rng(0)
+    dy, x = (random.normal(scale=3, size=n).astype(np.float32) for _ in range(2))
+    slope = np.array([0.25], np.float32)
+    calls: dict[str, Call] = {"npfuse": lambda: nf.prelu_backward(dy, x, slope)}
+    if "numpy" in peers:
+        calls["numpy"] = lambda: textbook.prelu_backward(dy, x, slope)
+    if "torch" in peers:
+        torch = importlib.import_module("torch")
+        tensors = [torch.from_numpy(array) for array in (dy, x, slope)]
+
+        def torchs() -> Any:
+            dx, dslope = torch.ops.aten._prelu_kernel_backward(*tensors)
+            return dx, dslope.sum()
+
+        calls["torch"] = torchs
+    expected = textbook.prelu_backward(dy.astype(np.float64), x.astype(np.float64), slope.astype(np.float64))
+    return Contest(calls, expected, bytes_moved=12 * n)

@@ -30,7 +30,8 @@ def limit_threads(peers: list[str], count: int) -> None:
 def numba_formulas() -> dict[str, Any]:
     """Return the textbook with each formula to be compiled for single numbers, and calling the others so compiled."""
     numba = importlib.import_module("numba")
-    namespace = {**vars(textbook), "erf": math.erf}
+    choose = numba.njit(lambda condition, yes, no: yes if condition else no)
+    namespace = {**vars(textbook), "erf": math.erf, "where": choose}
     for name, formula in vars(textbook).items():
         if isinstance(formula, types.FunctionType):
             namespace[name] = numba.njit(types.FunctionType(formula.__code__, namespace, name), fastmath=True)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import npfuse as nf
 from npfuse import _native
-from npfuse.bench.activations import activation_contest
+from npfuse.bench.activations import activation_contest, prelu_backward_contest
 from npfuse.bench.contest import Contest
+from npfuse.bench.gated import gated_contest
 from npfuse.bench.losses import NUMPY as LOSSES
 from npfuse.bench.losses import loss_contest
 from npfuse.bench.optimizers import SETTINGS as OPTIMIZERS
@@ -43,6 +44,10 @@ def entries(quick: bool) -> Iterator[Entry]:
         for direction in (name, f"{name}_backward"):
             for n in sizes:
                 yield activation_entry(direction, list(_native.activation_parameters[name].values()), n)
+    for name in _native.operations.get("gated", []):
+        for direction in (name, f"{name}_backward"):
+            for n in sizes:
+                yield gated_entry(direction, n)
     for name in _native.operations.get("rows", []):
         for direction in (name, f"{name}_backward"):
             for shape in rows:
@@ -61,7 +66,14 @@ def entries(quick: bool) -> Iterator[Entry]:
 
 def activation_entry(name: str, parameters: list[float], n: int) -> Entry:
     """Name a contest of activations."""
+    if name == "prelu_backward":
+        return Entry(name, f"{n:,}", n, lambda peers: prelu_backward_contest(n, peers))
     return Entry(name, f"{n:,}", n, lambda peers: activation_contest(name, parameters, n, peers))
+
+
+def gated_entry(name: str, n: int) -> Entry:
+    """Name a contest of gated units."""
+    return Entry(name, f"{n:,}", n, lambda peers: gated_contest(name, n, peers))
 
 
 def row_entry(name: str, shape: tuple[int, int], axis: int) -> Entry:

@@ -13,6 +13,8 @@ try:
 except ImportError:
     erf = np.vectorize(math.erf, otypes=[float])
 
+where = np.where
+
 Array = Any
 """A NumPy array; a single number where numba compiles these formulas."""
 
@@ -34,7 +36,7 @@ def relu_backward(dy: Array, x: Array) -> Array:
 
 def relu6(x: Array) -> Array:
     """Keep what is between 0 and 6."""
-    return np.clip(x, 0, 6)
+    return np.minimum(np.maximum(x, 0), 6)
 
 
 def relu6_backward(dy: Array, x: Array) -> Array:
@@ -44,32 +46,32 @@ def relu6_backward(dy: Array, x: Array) -> Array:
 
 def leaky_relu(x: Array, negative_slope: float) -> Array:
     """Keep what is positive, scale down the rest."""
-    return np.where(x > 0, x, x * negative_slope)
+    return where(x > 0, x, x * negative_slope)
 
 
 def leaky_relu_backward(dy: Array, x: Array, negative_slope: float) -> Array:
     """Scale the gradient as the input was."""
-    return np.where(x > 0, dy, dy * negative_slope)
+    return where(x > 0, dy, dy * negative_slope)
 
 
 def prelu(x: Array, slope: Array) -> Array:
     """Scale down what is negative, by a slope that is learnt."""
-    return np.where(x > 0, x, x * slope)
+    return where(x > 0, x, x * slope)
 
 
 def prelu_backward(dy: Array, x: Array, slope: Array) -> tuple[Array, Array]:
     """Scale the gradient as the input was; sum the slope's own over everything."""
-    return np.where(x > 0, dy, dy * slope), np.sum(np.where(x > 0, 0, dy * x))
+    return where(x > 0, dy, dy * slope), np.sum(where(x > 0, 0, dy * x))
 
 
 def elu(x: Array, alpha: float) -> Array:
     """Bend what is negative towards -alpha."""
-    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+    return where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
 
 
 def elu_backward(dy: Array, x: Array, alpha: float) -> Array:
     """Differentiate the exponential part."""
-    return np.where(x > 0, dy, dy * alpha * np.exp(np.minimum(x, 0)))
+    return where(x > 0, dy, dy * alpha * np.exp(np.minimum(x, 0)))
 
 
 def selu(x: Array) -> Array:
@@ -84,12 +86,12 @@ def selu_backward(dy: Array, x: Array) -> Array:
 
 def celu(x: Array, alpha: float) -> Array:
     """Make elu smooth at 0 for every alpha."""
-    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0) / alpha))
+    return where(x > 0, x, alpha * np.expm1(np.minimum(x, 0) / alpha))
 
 
 def celu_backward(dy: Array, x: Array, alpha: float) -> Array:
     """Differentiate the exponential part."""
-    return np.where(x > 0, dy, dy * np.exp(np.minimum(x, 0) / alpha))
+    return where(x > 0, dy, dy * np.exp(np.minimum(x, 0) / alpha))
 
 
 def sigmoid(x: Array) -> Array:
@@ -213,28 +215,28 @@ def softsign_backward(dy: Array, x: Array) -> Array:
 
 def hard_sigmoid(x: Array, alpha: float, beta: float) -> Array:
     """Replace the sigmoid by three straight lines."""
-    return np.clip(alpha * x + beta, 0, 1)
+    return np.minimum(np.maximum(alpha * x + beta, 0), 1)
 
 
 def hard_sigmoid_backward(dy: Array, x: Array, alpha: float, beta: float) -> Array:
     """Take the slope of the middle line."""
     line = alpha * x + beta
-    return np.where((line > 0) & (line < 1), alpha * dy, 0)
+    return where((line > 0) & (line < 1), alpha * dy, 0)
 
 
 def hard_swish(x: Array) -> Array:
     """Weigh by the hard sigmoid."""
-    return x * np.clip(x + 3, 0, 6) / 6
+    return x * np.minimum(np.maximum(x + 3, 0), 6) / 6
 
 
 def hard_swish_backward(dy: Array, x: Array) -> Array:
     """Differentiate each of the three pieces."""
-    return dy * np.where(x <= -3, 0, np.where(x < 3, x / 3 + 0.5, 1))
+    return dy * where(x <= -3, 0, where(x < 3, x / 3 + 0.5, 1))
 
 
 def hard_tanh(x: Array, minimum: float, maximum: float) -> Array:
     """Keep what is between the bounds."""
-    return np.clip(x, minimum, maximum)
+    return np.minimum(np.maximum(x, minimum), maximum)
 
 
 def hard_tanh_backward(dy: Array, x: Array, minimum: float, maximum: float) -> Array:
@@ -244,7 +246,7 @@ def hard_tanh_backward(dy: Array, x: Array, minimum: float, maximum: float) -> A
 
 def hard_shrink(x: Array, lambd: float) -> Array:
     """Drop what is small."""
-    return np.where(np.abs(x) > lambd, x, 0)
+    return where(np.abs(x) > lambd, x, 0)
 
 
 def hard_shrink_backward(dy: Array, x: Array, lambd: float) -> Array:
@@ -274,12 +276,52 @@ def tanh_shrink_backward(dy: Array, x: Array) -> Array:
 
 def threshold(x: Array, threshold: float, value: float) -> Array:
     """Keep what is above the threshold, put a value for the rest."""
-    return np.where(x > threshold, x, value)
+    return where(x > threshold, x, value)
 
 
 def threshold_backward(dy: Array, x: Array, threshold: float, value: float) -> Array:
     """Pass the gradient where the input was kept."""
     return dy * (x > threshold)
+
+
+def sigmoid_glu(gate: Array, x: Array) -> Array:
+    """Let the sigmoid of the gate decide how much comes through."""
+    return sigmoid(gate) * x
+
+
+def sigmoid_glu_backward(dy: Array, gate: Array, x: Array) -> tuple[Array, Array]:
+    """Differentiate the product."""
+    return sigmoid_backward(dy * x, gate), dy * sigmoid(gate)
+
+
+def swiglu(gate: Array, x: Array) -> Array:
+    """Gate by silu."""
+    return silu(gate) * x
+
+
+def swiglu_backward(dy: Array, gate: Array, x: Array) -> tuple[Array, Array]:
+    """Differentiate the product."""
+    return silu_backward(dy * x, gate), dy * silu(gate)
+
+
+def geglu(gate: Array, x: Array) -> Array:
+    """Gate by gelu."""
+    return gelu(gate) * x
+
+
+def geglu_backward(dy: Array, gate: Array, x: Array) -> tuple[Array, Array]:
+    """Differentiate the product."""
+    return gelu_backward(dy * x, gate), dy * gelu(gate)
+
+
+def reglu(gate: Array, x: Array) -> Array:
+    """Gate by relu."""
+    return relu(gate) * x
+
+
+def reglu_backward(dy: Array, gate: Array, x: Array) -> tuple[Array, Array]:
+    """Differentiate the product."""
+    return relu_backward(dy * x, gate), dy * relu(gate)
 
 
 def softmax(x: Array, axis: int = -1) -> Array:
