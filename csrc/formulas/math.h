@@ -6,5 +6,7 @@
 #include "math/gate.h"
 #include "math/logarithm.h"
 #include "math/logistic.h"
+#include "math/parts.h"
 #include "math/primitives.h"
 #include "math/ratio.h"
+#include "math/softplus.h"

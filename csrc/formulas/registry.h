@@ -2,13 +2,16 @@
 // signature, a test, a benchmark and a CUDA kernel.
 #pragma once
 
+#include "activations/exponential.h"
 #include "activations/gated.h"
 #include "activations/gelu.h"
 #include "activations/hard.h"
+#include "activations/mish.h"
 #include "activations/rectifiers.h"
 #include "activations/shrink.h"
 #include "activations/sigmoid.h"
 #include "activations/silu.h"
+#include "activations/softplus.h"
 #include "activations/tanh.h"
 #include "losses/binary.h"
 #include "losses/cross_entropy.h"
@@ -35,20 +38,30 @@ struct List {};
 
 using Activations = List<  //
     Sigmoid,               //
+    LogSigmoid,            //
     Tanh,                  //
     Relu,                  //
     Relu6,                 //
     LeakyRelu,             //
     Prelu,                 //
     Threshold,             //
-    Silu,                  //
+    Elu,                   //
+    Selu,                  //
+    Celu,                  //
     Gelu,                  //
+    GeluTanh,              //
+    QuickGelu,             //
+    Silu,                  //
+    Swish,                 //
+    Mish,                  //
+    Softplus,              //
     Softsign,              //
     HardSigmoid,           //
     HardSwish,             //
     HardTanh,              //
     HardShrink,            //
-    SoftShrink>;
+    SoftShrink,            //
+    TanhShrink>;
 
 using GatedActivations = List<  //
     SigmoidGlu,                 //
@@ -79,8 +92,8 @@ using Losses = List<      //
     GaussianNllLoss,      //
     KlDiv>;
 
-using RowLosses = List<      //
-    SoftmaxCrossEntropy,     //
+using RowLosses = List<   //
+    SoftmaxCrossEntropy,  //
     NllLoss>;
 
 using Optimizers = List<      //

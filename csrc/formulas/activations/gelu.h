@@ -1,3 +1,4 @@
+// gelu and the approximations of it that models were trained with.
 #pragma once
 
 #include "../describe.h"
@@ -42,6 +43,90 @@ struct Gelu {
                   fma(slope, tail.density.lo, fma(slope_lo, tail.density.hi, q.lo));
         T scaled = below * tail.density.scale;
         return dy * unless_nan(x, x < T(0) ? scaled : T(1) - scaled);
+    }
+};
+
+// 2 * sqrt(2 / pi) * (x + 0.044715 * x^3): (1 + tanh(u)) / 2 is the sigmoid of 2 * u.
+template <class T>
+struct TanhGate {
+    Pair<T> z, minus_growth;  // minus_growth is -|x * dz/dx|
+};
+
+template <class T>
+NPFUSE_FORMULA TanhGate<T> gelu_tanh_gate(T x) {
+    using C = Constants<T>;
+    constexpr T bound = T(sizeof(T) == 4 ? 20 : 40);  // the gate is shut or open from there on
+    T b = at_most(at_least(x, -bound), bound);
+    Pair<T> square = two_product(b, b);
+    // linear + cubic * x^2
+    T cubic = C::gelu_tanh_cubic * square.hi;
+    T cubic_lo = fma(C::gelu_tanh_cubic, square.hi, -cubic) +
+                 fma(C::gelu_tanh_cubic, square.lo, C::gelu_tanh_cubic_lo * square.hi);
+    Pair<T> slope = two_sum(C::gelu_tanh_linear, cubic);
+    T slope_lo = slope.lo + (C::gelu_tanh_linear_lo + cubic_lo);
+    T z = b * slope.hi;
+    T z_lo = fma(b, slope_lo, fma(b, slope.hi, -z));
+    // x * dz/dx is z + 2 * cubic * x^3
+    T twice = T(2) * b * cubic;
+    T twice_lo = fma(T(2) * b, cubic_lo, fma(T(2) * b, cubic, -twice));
+    Pair<T> growth = two_sum(z, twice);
+    T growth_lo = growth.lo + (z_lo + twice_lo);
+    return {{z, z_lo}, {-absolute(growth.hi), growth.hi < T(0) ? growth_lo : -growth_lo}};
+}
+
+struct GeluTanh {
+    static constexpr const char* name = "gelu_tanh";
+    static constexpr Description description = {
+        .summary = "Gaussian error linear unit, approximated with tanh.",
+        .formula = "x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))) / 2",
+        .derivative = "that of the formula",
+        .accuracy = "1 ULP of the formula, backward 2 ULP, or 2**-24 (float64 2**-53) where the derivative crosses "
+                    "zero near x = -0.75; subnormal results within one step",
+        .notes = "For models trained with it, GPT-2 among them; it differs from gelu by up to 5e-4. PyTorch and Keras "
+                 "reach it by gelu(approximate).",
+        .source = "Hendrycks and Gimpel (2016), Gaussian error linear units.",
+        .example = ">>> nf.gelu_tanh(np.array([-np.inf, 0.0, 1000.0]))\narray([  -0.,    0., 1000.])",
+    };
+
+    template <class T>
+    NPFUSE_FORMULA static T forward(T x) {
+        return gated(x, gelu_tanh_gate(x).z);
+    }
+
+    template <class T>
+    NPFUSE_FORMULA static T backward(T dy, T x) {
+        TanhGate<T> gate = gelu_tanh_gate(x);
+        return dy * gate_slope(gate.z, gate.minus_growth);
+    }
+};
+
+struct QuickGelu {
+    static constexpr const char* name = "quick_gelu";
+    static constexpr Description description = {
+        .summary = "Gaussian error linear unit, approximated with a sigmoid.",
+        .formula = "x * sigmoid(1.702 * x)",
+        .derivative = "sigmoid(1.702 * x) * (1 + 1.702 * x * sigmoid(-1.702 * x))",
+        .accuracy = "1 ULP, backward 2 ULP, or 2**-24 (float64 2**-53) where the derivative crosses zero near "
+                    "x = -0.75; subnormal results within one step",
+        .notes = "For models trained with it, CLIP among them; it differs from gelu by up to 0.02. swish with beta "
+                 "1.702, were that number exact.",
+        .source = "Hendrycks and Gimpel (2016), Gaussian error linear units.",
+        .example = ">>> nf.quick_gelu(np.array([-np.inf, 0.0, 1000.0]))\narray([  -0.,    0., 1000.])",
+    };
+
+    template <class T>
+    NPFUSE_FORMULA static Pair<T> gate(T x) {
+        return stretched<T>({Constants<T>::quick_gelu_beta, Constants<T>::quick_gelu_beta_lo}, x);
+    }
+
+    template <class T>
+    NPFUSE_FORMULA static T forward(T x) {
+        return gated(x, gate(x));
+    }
+
+    template <class T>
+    NPFUSE_FORMULA static T backward(T dy, T x) {
+        return dy * gate_slope(gate(x), minus_absolute(gate(x)));
     }
 };
 

@@ -12,14 +12,10 @@ struct QuickExp {
     T mantissa, scale;
 
     NPFUSE_FORMULA QuickExp(T x, T lift) {
-        using C = Constants<T>;
-        using F = Format<T>;
-        T round = F::round + T(F::exponent_bias) + lift;
-        T rounded = fma(x, C::log2_e, round);
-        T k = rounded - round;
-        T r = fma(-k, C::ln2_lo, fma(-k, C::ln2_hi, x));
+        Reduced<T> reduced = reduce_exp(x, T(0), lift);
+        T r = fma(-reduced.k, Constants<T>::ln2_lo, reduced.r_hi);
         mantissa = T(1) + fma(r * r, exp_tail(r), r);
-        scale = from_bits<T>(to_bits(rounded) << F::fraction_bits);
+        scale = reduced.scale;
     }
 };
 
@@ -73,7 +69,7 @@ NPFUSE_FORMULA T quick_log_of_sum(T x, T x_lo) {
     T k = from_bits<T>((shifted >> F::fraction_bits) | to_bits(integer)) - (integer + T(F::exponent_bias));
     T power = from_bits<T>(2 * one - (shifted & ~fraction));
     T near = log_near_one(fma(x_lo, power, m - T(1)), m + T(1), k * C::ln2_lo);
-    return fma(k, C::ln2_hi, near);
+    return fma(k, C::ln2, near);
 }
 
 // -infinity at 0, NaN below; subnormal numbers count as themselves.

@@ -11,16 +11,30 @@ struct Constants;
 template <>
 struct Constants<float> {
     static constexpr float log2_e = 0x1.715476p0f;
-    static constexpr float ln2_hi = 0x1.62e43p-1f;
-    static constexpr float ln2_lo = -0x1.05c61p-29f;
     static constexpr float normal_tail_slope = 0x1.2p1f;
     static constexpr float normal_tail_offset = 0x1.ep0f;
     static constexpr float normal_tail_centre = 0x1p2f;
     static constexpr float normal_tail_end = 0x1.d66666p3f;
     static constexpr float inverse_sqrt_2pi = 0x1.988454p-2f;
+    static constexpr float sqrt_half = 0x1.6a09e6p-1f;
+    static constexpr float ln2 = 0x1.62e43p-1f;
+    static constexpr float ln2_lo = -0x1.05c61p-29f;
     static constexpr float sqrt_2 = 0x1.6a09e6p0f;
     static constexpr float sqrt_2_lo = 0x1.9fcef4p-26f;
-    static constexpr float sqrt_half = 0x1.6a09e6p-1f;
+    static constexpr float third = 0x1.555556p-2f;
+    static constexpr float third_lo = -0x1.555556p-27f;
+    static constexpr float two_fifteenths = 0x1.111112p-3f;
+    static constexpr float two_fifteenths_lo = -0x1.dddddep-28f;
+    static constexpr float gelu_tanh_linear = 0x1.988454p0f;
+    static constexpr float gelu_tanh_linear_lo = -0x1.857936p-25f;
+    static constexpr float gelu_tanh_cubic = 0x1.2444f2p-4f;
+    static constexpr float gelu_tanh_cubic_lo = 0x1.49b16ap-29f;
+    static constexpr float quick_gelu_beta = 0x1.b3b646p0f;
+    static constexpr float quick_gelu_beta_lo = -0x1.78d4fep-26f;
+    static constexpr float selu_scale = 0x1.0cfabep0f;
+    static constexpr float selu_scale_lo = -0x1.2adddap-25f;
+    static constexpr float selu_scale_alpha = 0x1.c212ccp0f;
+    static constexpr float selu_scale_alpha_lo = 0x1.903c0cp-26f;
 };
 
 // exp(r) = 1 + r + r^2 * exp_tail(r), |r| <= ln(2)/2; relative error 2^-28.2
@@ -77,19 +91,45 @@ NPFUSE_FORMULA float erf_near_zero(float z) {
                       0x1.3532d8p-8f);
 }
 
+// x - tanh(x) = x^3 * (1/3 + z * (-2/15 + z * tanh_shrink_tail(z))), z = x^2 <= 1; relative error 2^-29.7
+NPFUSE_FORMULA float tanh_shrink_tail(float z) {
+    return polynomial(z,  //
+                      0x1.ba1b32p-5f,
+                      -0x1.663fcp-6f,
+                      0x1.219886p-7f,
+                      -0x1.cae91p-9f,
+                      0x1.4c4844p-10f,
+                      -0x1.71ae82p-12f,
+                      0x1.b47438p-15f);
+}
+
 template <>
 struct Constants<double> {
     static constexpr double log2_e = 0x1.71547652b82fep0;
-    static constexpr double ln2_hi = 0x1.62e42fefa39efp-1;
-    static constexpr double ln2_lo = 0x1.abc9e3b39803fp-56;
     static constexpr double normal_tail_slope = 0x1.2p1;
     static constexpr double normal_tail_offset = 0x1.ep0;
     static constexpr double normal_tail_centre = 0x1.8p2;
     static constexpr double normal_tail_end = 0x1.359999999999ap5;
     static constexpr double inverse_sqrt_2pi = 0x1.9884533d43651p-2;
+    static constexpr double sqrt_half = 0x1.6a09e667f3bcdp-1;
+    static constexpr double ln2 = 0x1.62e42fefa39efp-1;
+    static constexpr double ln2_lo = 0x1.abc9e3b39803fp-56;
     static constexpr double sqrt_2 = 0x1.6a09e667f3bcdp0;
     static constexpr double sqrt_2_lo = -0x1.bdd3413b26456p-54;
-    static constexpr double sqrt_half = 0x1.6a09e667f3bcdp-1;
+    static constexpr double third = 0x1.5555555555555p-2;
+    static constexpr double third_lo = 0x1.5555555555555p-56;
+    static constexpr double two_fifteenths = 0x1.1111111111111p-3;
+    static constexpr double two_fifteenths_lo = 0x1.1111111111111p-59;
+    static constexpr double gelu_tanh_linear = 0x1.9884533d43651p0;
+    static constexpr double gelu_tanh_linear_lo = -0x1.cbc0d30ebfd15p-54;
+    static constexpr double gelu_tanh_cubic = 0x1.2444f2a4d8b4bp-4;
+    static constexpr double gelu_tanh_cubic_lo = -0x1.6c843a29d1c7p-61;
+    static constexpr double quick_gelu_beta = 0x1.b3b645a1cac08p0;
+    static constexpr double quick_gelu_beta_lo = 0x1.89374bc6a7efap-55;
+    static constexpr double selu_scale = 0x1.0cfabd6a91132p0;
+    static constexpr double selu_scale_lo = 0x1.6fc7d272f2695p-55;
+    static constexpr double selu_scale_alpha = 0x1.c212cc640f031p0;
+    static constexpr double selu_scale_alpha_lo = 0x1.05161b045a1fep-56;
 };
 
 // exp(r) = 1 + r + r^2 * exp_tail(r), |r| <= ln(2)/2; relative error 2^-57.4
@@ -175,6 +215,26 @@ NPFUSE_FORMULA double erf_near_zero(double z) {
                       -0x1.f4bb82d28114p-17,
                       0x1.b7745c941ee6bp-20,
                       -0x1.39edcce50015ep-23);
+}
+
+// x - tanh(x) = x^3 * (1/3 + z * (-2/15 + z * tanh_shrink_tail(z))), z = x^2 <= 1; relative error 2^-58.6
+NPFUSE_FORMULA double tanh_shrink_tail(double z) {
+    return polynomial(z,  //
+                      0x1.ba1ba1ba1b6cfp-5,
+                      -0x1.664f4882a64d4p-6,
+                      0x1.226e3558fc1d2p-7,
+                      -0x1.d6d3cfaa18c78p-9,
+                      0x1.7da34e6781ad8p-10,
+                      -0x1.3557182be731bp-11,
+                      0x1.f56b35f065dabp-13,
+                      -0x1.9609934afed8p-14,
+                      0x1.4751c1b9c9324p-15,
+                      -0x1.033e8a254c898p-16,
+                      0x1.85fc2fa42c703p-18,
+                      -0x1.04f038fd9714cp-19,
+                      0x1.186598de46dacp-21,
+                      -0x1.9db1d7fb9be83p-24,
+                      0x1.3092069eaecc9p-27);
 }
 
 NPFUSE_FORMULAS_END

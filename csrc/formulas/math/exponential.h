@@ -48,7 +48,7 @@ NPFUSE_FORMULA Reduced<T> reduce_exp(T x, T x_lo, T lift) {
     T rounded = fma(x, C::log2_e, round);
     T scale = from_bits<T>(to_bits(rounded) << F::fraction_bits);
     T k = rounded - round;
-    T r_hi = fma(-k, C::ln2_hi, x);  // exact
+    T r_hi = fma(-k, C::ln2, x);  // exact
     return {r_hi, fma(-k, C::ln2_lo, x_lo), scale, k};
 }
 

@@ -27,7 +27,7 @@ NPFUSE_FORMULA Pair<T> log_pair(Pair<T> x) {
     Pair<T> f = fast_two_sum(m - T(1), x.lo * (m / x.hi));
     Pair<T> w = unevaluated(ratio<T>({T(2) * f.hi, T(2) * f.lo}, fast_two_sum(T(2), f.hi)));
     T z = w.hi * w.hi;
-    Pair<T> product = two_product(k, C::ln2_hi);
+    Pair<T> product = two_product(k, C::ln2);
     Pair<T> sum = fast_two_sum(product.hi, w.hi);
     T rest = fma(w.hi * z, log_tail(z), fma(k, C::ln2_lo, product.lo) + (w.lo + sum.lo));
     return {sum.hi, rest};
@@ -41,7 +41,7 @@ NPFUSE_FORMULA T log(T x) {
     bool small = x < L::down;
     Pair<T> y = log_pair<T>({small ? x * L::up : x, T(0)});
     T lifted = small ? L::bits : T(0);
-    Pair<T> sum = fast_two_sum(-lifted * C::ln2_hi, y.hi);
+    Pair<T> sum = fast_two_sum(-lifted * C::ln2, y.hi);
     T result = sum.hi + (sum.lo + fma(-lifted, C::ln2_lo, y.lo));
     constexpr T infinity = Format<T>::infinity;
     result = x < infinity ? result : x;

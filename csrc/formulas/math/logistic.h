@@ -42,9 +42,9 @@ NPFUSE_FORMULA T logistic_density(T x, T factor) {
     return unless_nan(x, fma(lower.hi, upper.hi, rest) * (e.scale * factor) * Lift<T>::down);
 }
 
-// <= 1 ULP, all x.
+// tanh(|x|); for NaN, something finite.
 template <class T>
-NPFUSE_FORMULA T tanh(T x) {
+NPFUSE_FORMULA Ratio<T> tanh_ratio(T x) {
     constexpr T saturated = T(sizeof(T) == 4 ? 10 : 20);
     constexpr T one = T(1);
     // (1 - t) / (1 + t), where t = exp(-2|x|)
@@ -53,7 +53,13 @@ NPFUSE_FORMULA T tanh(T x) {
     T t = e.hi * e.scale;
     T hi = one - t;
     T lo = fma(-e.lo, e.scale, (one - hi) - t);
-    return unless_nan(x, with_sign(rounded(ratio_by_one_plus<T>({hi, lo}, t, one)), x));
+    return ratio_by_one_plus<T>({hi, lo}, t, one);
+}
+
+// <= 1 ULP, all x.
+template <class T>
+NPFUSE_FORMULA T tanh(T x) {
+    return unless_nan(x, with_sign(rounded(tanh_ratio(x)), x));
 }
 
 NPFUSE_FORMULAS_END

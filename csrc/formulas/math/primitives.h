@@ -25,7 +25,7 @@ struct Format<float> {
     static constexpr int fraction_bits = 23;
     static constexpr int exponent_bias = 127;
     static constexpr float round = 0x1.8p23f;  // adding it rounds to an integer
-    static constexpr float infinity = __builtin_huge_valf();
+    static constexpr float largest = 0x1.fffffep127f, infinity = __builtin_huge_valf();
 };
 
 template <>
@@ -35,7 +35,7 @@ struct Format<double> {
     static constexpr int fraction_bits = 52;
     static constexpr int exponent_bias = 1023;
     static constexpr double round = 0x1.8p52;
-    static constexpr double infinity = __builtin_huge_val();
+    static constexpr double largest = 0x1.fffffffffffffp1023, infinity = __builtin_huge_val();
 };
 
 template <class T>
@@ -117,6 +117,12 @@ NPFUSE_FORMULA double fma(double a, double b, double c) {
 }
 
 #endif
+
+// For a result whose formula meets inf - inf where x is +inf, as the result is.
+template <class T>
+NPFUSE_FORMULA T unless_infinite(T x, T result) {
+    return x == Format<T>::infinity ? x : result;
+}
 
 // a + b exactly, for |a| >= |b| or a = 0 or a a multiple of b's last bit.
 template <class T>

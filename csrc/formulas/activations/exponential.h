@@ -1,0 +1,110 @@
+// The identity for x > 0, an exponential that levels off for x <= 0. The derivative at 0 is that of the left side.
+#pragma once
+
+#include "../describe.h"
+#include "../math.h"
+
+NPFUSE_FORMULAS_BEGIN
+
+// alpha * (exp(x) - 1) for x <= 0, <= 1 ULP; NaN gives something finite.
+template <class T>
+NPFUSE_FORMULA T scaled_expm1(Pair<T> alpha, Pair<T> x) {
+    Pair<T> y = expm1_pair(minus_absolute(x));
+    return fma(alpha.hi, y.hi, fma(alpha.hi, y.lo, alpha.lo * y.hi));
+}
+
+// alpha * exp(x) for x <= 0, <= 1 ULP.
+template <class T>
+NPFUSE_FORMULA T scaled_exp(Pair<T> alpha, Pair<T> x) {
+    Parts<T> e = exp_parts(minus_absolute(x));
+    return times_power_of_two(fma(alpha.hi, e.hi, fma(alpha.hi, e.lo, alpha.lo * e.hi)), e.k);
+}
+
+struct Elu {
+    static constexpr const char* name = "elu";
+    static constexpr Parameter parameters[] = {{"alpha", 1.0, "Minus the limit at -inf."}};
+    static constexpr Description description = {
+        .summary = "Exponential linear unit.",
+        .formula = "x where x > 0, else alpha * expm1(x)",
+        .derivative = "1 where x > 0, else alpha * exp(x)",
+        .accuracy = "1 ULP, backward 2 ULP; subnormal results within one step",
+        .notes = "The derivative at 0 is alpha, as in PyTorch.",
+        .source = "Clevert, Unterthiner and Hochreiter (2015), Fast and accurate deep network learning by "
+                  "exponential linear units.",
+        .example = ">>> nf.elu(np.array([-np.inf, 0.0, 2.0]))\narray([-1.,  0.,  2.])",
+    };
+
+    template <class T>
+    NPFUSE_FORMULA static T forward(T x, T alpha) {
+        T below = scaled_expm1<T>({alpha, T(0)}, {x, T(0)});
+        return x < T(0) ? below : x;
+    }
+
+    template <class T>
+    NPFUSE_FORMULA static T backward(T dy, T x, T alpha) {
+        T slope = scaled_exp<T>({alpha, T(0)}, {x, T(0)});
+        T dx = x > T(0) ? dy : dy * slope;
+        return unless_nan(x, dx);
+    }
+};
+
+struct Selu {
+    static constexpr const char* name = "selu";
+    static constexpr Description description = {
+        .summary = "Scaled exponential linear unit.",
+        .formula = "scale * (x where x > 0, else alpha * expm1(x)), scale = 1.0507..., alpha = 1.6733...",
+        .derivative = "scale * (1 where x > 0, else alpha * exp(x))",
+        .accuracy = "1 ULP, backward 2 ULP; subnormal results within one step",
+        .notes = "The constants keep mean 0 and variance 1 from layer to layer; here they are exact to twice the "
+                 "precision of the result.",
+        .source = "Klambauer, Unterthiner, Mayr and Hochreiter (2017), Self-normalizing neural networks.",
+        .example = ">>> nf.selu(np.array([0.0, 1.0]))\narray([0.        , 1.05070099])",
+    };
+
+    template <class T>
+    NPFUSE_FORMULA static T forward(T x) {
+        using C = Constants<T>;
+        T below = scaled_expm1<T>({C::selu_scale_alpha, C::selu_scale_alpha_lo}, {x, T(0)});
+        T above = fma(C::selu_scale, x, C::selu_scale_lo * finite(x));
+        T y = x < T(0) ? below : above;
+        return x == T(0) ? x : y;
+    }
+
+    template <class T>
+    NPFUSE_FORMULA static T backward(T dy, T x) {
+        using C = Constants<T>;
+        T slope = scaled_exp<T>({C::selu_scale_alpha, C::selu_scale_alpha_lo}, {x, T(0)});
+        return unless_nan(x, dy * (x > T(0) ? C::selu_scale : slope));
+    }
+};
+
+struct Celu {
+    static constexpr const char* name = "celu";
+    static constexpr Parameter parameters[] = {{"alpha", 1.0, "Minus the limit at -inf; more than 0."}};
+    static constexpr Description description = {
+        .summary = "Continuously differentiable exponential linear unit.",
+        .formula = "x where x > 0, else alpha * expm1(x / alpha)",
+        .derivative = "1 where x > 0, else exp(x / alpha)",
+        .accuracy = "1 ULP, backward 2 ULP; subnormal results within one step",
+        .notes = "Exact for any alpha: the quotient x / alpha is never rounded. With alpha 1 it is elu.",
+        .source = "Barron (2017), Continuously differentiable exponential linear units.",
+        .example = ">>> nf.celu(np.array([-np.inf, 0.0, 2.0]), alpha=0.5)\narray([-0.5,  0. ,  2. ])",
+    };
+
+    template <class T>
+    NPFUSE_FORMULA static T forward(T x, T alpha) {
+        Pair<T> z = shrunk(x, alpha);
+        T below = scaled_expm1<T>({alpha, T(0)}, z);
+        // Where the square of z does not count the result is x, even if z has underflowed.
+        return z.hi < T(-0x1p-60) ? below : x;
+    }
+
+    template <class T>
+    NPFUSE_FORMULA static T backward(T dy, T x, T alpha) {
+        T slope = scaled_exp<T>({T(1), T(0)}, shrunk(x, alpha));
+        T dx = x > T(0) ? dy : dy * slope;
+        return unless_nan(x, dx);
+    }
+};
+
+NPFUSE_FORMULAS_END

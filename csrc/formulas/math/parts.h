@@ -1,0 +1,123 @@
+// exp and the logistic function of an argument in two parts, for formulas whose parameters stretch it: beta * x is not
+// exact, and exp turns an absolute error into a relative one.
+//
+// The power of two is kept as its exponent: a factor in front may be so large that a result is an ordinary number
+// although exp has underflowed twice over.
+#pragma once
+
+#include "exponential.h"
+#include "primitives.h"
+#include "ratio.h"
+
+NPFUSE_FORMULAS_BEGIN
+
+// From here down exp(x) counts as 0, and so it does multiplied by up to 1e31 (1e307), which no sane parameter exceeds.
+template <class T>
+constexpr T least_exponent = T(sizeof(T) == 4 ? -174 : -1416);
+
+// x * 2^k, rounded once, for integers k <= 0 that exp can yield.
+template <class T>
+NPFUSE_FORMULA T times_power_of_two(T x, T k) {
+    using F = Format<T>;
+    constexpr T round = F::round + T(F::exponent_bias);
+    // Half of k at a time: 2^k itself may be no normal number.
+    T half = fma(k, T(0.5), round);
+    T other = (k - (half - round)) + round;
+    return x * from_bits<T>(to_bits(half) << F::fraction_bits) * from_bits<T>(to_bits(other) << F::fraction_bits);
+}
+
+// (hi + lo) * 2^k
+template <class T>
+struct Parts {
+    T hi, lo, k;
+};
+
+template <class T>
+NPFUSE_FORMULA T rounded(Parts<T> x) {
+    return times_power_of_two(x.hi + x.lo, x.k);
+}
+
+// 2^k, or something as negligible beside 1.
+template <class T>
+NPFUSE_FORMULA T power_beside_one(T k) {
+    using F = Format<T>;
+    constexpr T least = T(-2 * F::fraction_bits);
+    return from_bits<T>(to_bits(at_least(k, least) + (F::round + T(F::exponent_bias))) << F::fraction_bits);
+}
+
+// exp(x.hi + x.lo) for least_exponent <= x.hi <= 0; hi in [0.7, 1.42]. Relative error 2^-25.9 (float), 2^-54.9 (double).
+template <class T>
+NPFUSE_FORMULA Parts<T> exp_parts(Pair<T> x) {
+    Reduced<T> reduced = reduce_exp(x.hi, x.lo, T(0));
+    T r = reduced.r_hi + reduced.r_lo;
+    Pair<T> e = exp_pair(r, exp_tail(r));
+    return {e.hi, e.lo, reduced.k};
+}
+
+// -|x|, bounded; for NaN, something finite.
+template <class T>
+NPFUSE_FORMULA Pair<T> minus_absolute(Pair<T> x) {
+    constexpr T bound = -least_exponent<T>;
+    T lo = x.hi < T(0) ? x.lo : -x.lo;
+    return {-bounded_absolute(x.hi, bound), absolute(x.hi) < bound ? lo : T(0)};
+}
+
+template <class T>
+NPFUSE_FORMULA T finite(T x) {
+    return at_most(at_least(x, -Format<T>::largest), Format<T>::largest);
+}
+
+// factor * x in two parts. An infinite x is taken for the largest finite one, so that 0 times it is 0.
+template <class T>
+NPFUSE_FORMULA Pair<T> stretched(T factor, T x) {
+    return two_product(factor, finite(x));
+}
+
+template <class T>
+NPFUSE_FORMULA Pair<T> stretched(Pair<T> factor, T x) {
+    Pair<T> product = stretched(factor.hi, x);
+    return {product.hi, fma(factor.lo, finite(x), product.lo)};
+}
+
+// exp(x) - 1 for least_exponent <= x.hi <= 0. Relative error 2^-26.5 (float), 2^-55.5 (double).
+template <class T>
+NPFUSE_FORMULA Pair<T> expm1_pair(Pair<T> x) {
+    constexpr T small = T(sizeof(T) == 4 ? -0x1p-12 : -0x1p-20);
+    Reduced<T> reduced = reduce_exp(x.hi, x.lo, T(0));
+    Pair<T> r = fast_two_sum(reduced.r_hi, reduced.r_lo);
+    Pair<T> e = exp_pair(r.hi, expm1_tail(r.hi));
+    T power = power_beside_one(reduced.k);
+    Pair<T> difference = two_sum(e.hi * power, T(-1));
+    Pair<T> far = two_sum(difference.hi, fma(fma(e.hi, r.lo, e.lo), power, difference.lo));
+    // Near 0 the low part would be all there is.
+    T near_lo = fma(x.hi * x.hi, fma(x.hi, T(1) / T(6), T(0.5)), x.lo);
+    bool near = x.hi > small;
+    return {near ? x.hi : far.hi, near ? near_lo : far.lo};
+}
+
+// x / divisor in two parts, likewise.
+template <class T>
+NPFUSE_FORMULA Pair<T> shrunk(T x, T divisor) {
+    T bounded = finite(x);
+    T hi = bounded / divisor;
+    return {hi, fma(-hi, divisor, bounded) / divisor};
+}
+
+// The logistic function.
+template <class T>
+NPFUSE_FORMULA Parts<T> sigmoid_parts(Pair<T> x) {
+    constexpr T one = T(1);
+    Parts<T> e = exp_parts(minus_absolute(x));
+    bool negative = x.hi < T(0);
+    Pair<T> numerator = {negative ? e.hi : one, negative ? e.lo : T(0)};
+    Pair<T> y = unevaluated(ratio_by_one_plus(numerator, e.hi * power_beside_one(e.k), one));
+    return {y.hi, y.lo, negative ? e.k : T(0)};
+}
+
+// <= 1 ULP.
+template <class T>
+NPFUSE_FORMULA T sigmoid(Pair<T> x) {
+    return unless_nan(x.hi, rounded(sigmoid_parts(x)));
+}
+
+NPFUSE_FORMULAS_END

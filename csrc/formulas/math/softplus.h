@@ -1,0 +1,69 @@
+// log(1 + exp(x)).
+#pragma once
+
+#include "coefficients.h"
+#include "logistic.h"
+#include "parts.h"
+#include "primitives.h"
+#include "ratio.h"
+
+NPFUSE_FORMULAS_BEGIN
+
+// A logarithm that is still to be multiplied by t's power of two, or, of a larger t, is not.
+template <class T>
+struct LogOnePlus {
+    Pair<T> log;
+    bool large;
+};
+
+// log(1 + (t.hi + t.lo) * power), 0 <= t <= 1. Relative error 2^-26.5 (float), 2^-55.5 (double).
+template <class T>
+NPFUSE_FORMULA LogOnePlus<T> log_one_plus(Pair<T> t, T power) {
+    using C = Constants<T>;
+    T number = t.hi * power, number_lo = t.lo * power;
+    // It is 2 atanh(t / (2 + t)), or log(2) + 2 atanh((t - 1) / (3 + t)).
+    bool large = number > C::sqrt_2 - T(1);
+    Pair<T> beyond = fast_two_sum(T(-1), number);
+    Pair<T> top = {large ? beyond.hi : t.hi, large ? beyond.lo + number_lo : t.lo};
+    Pair<T> bottom = fast_two_sum(large ? T(3) : T(2), number);
+    Pair<T> w = unevaluated(ratio<T>({top.hi + top.hi, top.lo + top.lo}, {bottom.hi, bottom.lo + number_lo}));
+    T root = w.hi * (large ? T(1) : power);
+    T z = root * root;
+    Pair<T> sum = fast_two_sum(large ? C::ln2 : T(0), w.hi);
+    T rest = sum.lo + (large ? w.lo + C::ln2_lo : w.lo);
+    return {{sum.hi, fma(w.hi * z, log_tail(z), rest)}, large};
+}
+
+// base + part, where part is an unevaluated sum; an infinite base stays.
+template <class T>
+NPFUSE_FORMULA T added(T base, Pair<T> part) {
+    Pair<T> sum = two_sum(base, part.hi);
+    T y = sum.hi + (sum.lo + part.lo);
+    return base < Format<T>::infinity ? y : base;
+}
+
+// log(1 + exp(beta * x)) / beta, <= 1 ULP for beta > 0.
+template <class T>
+NPFUSE_FORMULA T softplus(T x, T beta) {
+    Pair<T> z = stretched(beta, x);
+    Parts<T> t = exp_parts(minus_absolute(z));
+    LogOnePlus<T> result = log_one_plus<T>({t.hi, t.lo}, power_beside_one(t.k));
+    T inverse = T(1) / beta;
+    T quotient = result.log.hi * inverse;
+    Pair<T> log = fast_two_sum(quotient, (fma(-quotient, beta, result.log.hi) + result.log.lo) * inverse);
+    T k = result.large ? T(0) : t.k;
+    T base = z.hi > T(0) ? x : T(0);
+    return unless_nan(z.hi, added(base, {times_power_of_two(log.hi, k), times_power_of_two(log.lo, k)}));
+}
+
+// log(1 + exp(x)), <= 1 ULP.
+template <class T>
+NPFUSE_FORMULA T softplus(T x) {
+    Scaled<T> t = exp_minus_absolute(x);
+    T power = t.scale * Lift<T>::down;
+    LogOnePlus<T> result = log_one_plus<T>({t.hi, t.lo}, power);
+    T scale = result.large ? T(1) : power;
+    return unless_nan(x, added(at_least(x, T(0)), {result.log.hi * scale, result.log.lo * scale}));
+}
+
+NPFUSE_FORMULAS_END
