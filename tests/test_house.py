@@ -20,7 +20,7 @@ SOURCES = ROOT / "csrc"
 PACKAGE = ROOT / "python" / "npfuse"
 
 MAY_INCLUDE = {
-    ".": {"formulas"},
+    ".": {".", "formulas"},
     "formulas": {"formulas"},
     "loops": {".", "formulas", "loops"},
     "isa": {"loops"},

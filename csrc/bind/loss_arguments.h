@@ -7,8 +7,8 @@
 
 #include "arguments.h"
 #include "arrays.h"
-#include "formulas/describe.h"
 #include "numpy.h"
+#include "table.h"
 
 namespace npfuse::bind {
 

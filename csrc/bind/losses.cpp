@@ -21,9 +21,10 @@ std::vector<std::string> argument_names(const Loss& loss, bool takes_out) {
     return names;
 }
 
-// What the caller gave, else the default; every element in the operand's domain.
+// What the caller gave, every element of it in the operand's domain, else the default.
 Array operand_array(PyObject* argument, const Parameter& operand) {
-    Array array = is_given(argument) ? number_array(argument, operand.name) : scalar_array(operand.default_value);
+    if (!is_given(argument)) return scalar_array(operand.default_value);
+    const Array array = number_array(argument, operand.name);
     if (operand.domain != Domain::real && PyArray_SIZE(raw(array)) > 0) {
         const py::object smallest = py::reinterpret_steal<py::object>(PyArray_Min(raw(array), NPY_RAVEL_AXIS, nullptr));
         if (!smallest) throw py::error_already_set();

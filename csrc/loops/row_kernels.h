@@ -22,8 +22,10 @@ inline T row_maximum(const T* x, ptrdiff_t n) {
             const T next = x[i + lane];
             lanes[lane] = next > lanes[lane] ? next : lanes[lane];
         }
+    for (ptrdiff_t half = lane_count / 2; half > 0; half /= 2)
+        for (ptrdiff_t lane = 0; lane < half; ++lane)
+            lanes[lane] = lanes[lane + half] > lanes[lane] ? lanes[lane + half] : lanes[lane];
     T maximum = lanes[0];
-    for (ptrdiff_t lane = 1; lane < lane_count; ++lane) maximum = lanes[lane] > maximum ? lanes[lane] : maximum;
     for (; i < n; ++i) maximum = x[i] > maximum ? x[i] : maximum;
     return maximum;
 }

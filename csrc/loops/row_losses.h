@@ -48,7 +48,7 @@ struct SpreadTargets {
 };
 
 template <class Operation, class T>
-inline double normalised_loss_row(const RowLossCall& call, const LossRow<T>& row) {
+inline typename Operation::Row normalised_loss_row(const RowLossCall& call, const LossRow<T>& row) {
     const T* x = row.x;
     const ptrdiff_t n = call.classes;
     const double smoothing = call.parameters[0];
@@ -101,7 +101,7 @@ inline double normalised_loss_row(const RowLossCall& call, const LossRow<T>& row
     }
     // Infinity and NaN are no maximum that a row can be compared to.
     sums.rest = rest.total() + wide(maximum - maximum);
-    if (!row.gradient) return sums.value();
+    if (!row.gradient) return sums;
 
     T* gradient = row.gradient;
     const double factor = sums.term_factor() * call.scale;
@@ -124,27 +124,27 @@ inline double normalised_loss_row(const RowLossCall& call, const LossRow<T>& row
     }
     if (has_label) gradient[row.label] = T(term_at_label * factor - weight * (spread.kept + spread.share) * call.scale);
     if (peak < n) gradient[peak] = T(sums.peak_gradient() * call.scale);
-    return sums.value();
+    return sums;
 }
 
 // Where the prediction is the logarithm of a probability already, only the label's element counts.
-template <class T>
-inline double picked_loss_row(const RowLossCall& call, const LossRow<T>& row) {
+template <class Operation, class T>
+inline typename Operation::Row picked_loss_row(const RowLossCall& call, const LossRow<T>& row) {
     const double weight = call.class_weights ? call.class_weights[row.label] : 1;
-    const double value = -weight * wide(row.x[row.label]);
+    const typename Operation::Row sums = {-weight * wide(row.x[row.label])};
     if (row.gradient) {
         for (ptrdiff_t i = 0; i < call.classes; ++i) row.gradient[i] = T(0);
         row.gradient[row.label] = T(-weight * call.scale);
     }
-    return value;
+    return sums;
 }
 
 template <class Operation, class T>
-inline double loss_row(const RowLossCall& call, const LossRow<T>& row) {
-    if constexpr (requires { typename Operation::Row; })
-        return normalised_loss_row<Operation>(call, row);
+inline typename Operation::Row loss_row(const RowLossCall& call, const LossRow<T>& row) {
+    if constexpr (!Operation::is_normalised)
+        return picked_loss_row<Operation>(call, row);
     else
-        return picked_loss_row(call, row);
+        return normalised_loss_row<Operation>(call, row);
 }
 
 // Addresses of rows [first, first + count).
@@ -215,7 +215,7 @@ double run_row_loss(const RowLossCall& call, ptrdiff_t begin, ptrdiff_t end, voi
         if (!call.labels) row_starts(call.probabilities, first, count, probabilities);
         if (!direct_pred) load_rows(call.pred, pred, count, n, tile);
 
-        T values[row_loss_tile];
+        typename Operation::Row sums[row_loss_tile] = {};  // an ignored row's value is 0
         for (ptrdiff_t r = 0; r < count; ++r) {
             LossRow<T> row;
             row.x = direct_pred ? reinterpret_cast<const T*>(pred[r]) : tile + r * n;
@@ -224,18 +224,22 @@ double run_row_loss(const RowLossCall& call, ptrdiff_t begin, ptrdiff_t end, voi
                                             : nullptr;
             row.label = call.labels ? ptrdiff_t(call.labels[first + r]) : -1;
             row.probabilities = call.labels ? nullptr : probabilities[r];
-            double value = 0;
-            if (call.labels && row.label == call.ignore_index) {
-                if (row.gradient)
-                    for (ptrdiff_t i = 0; i < n; ++i) row.gradient[i] = T(0);
-            } else {
-                value = loss_row<Operation>(call, row);
-            }
-            sum += value;
-            values[r] = T(value);
+            const bool ignored = call.labels && row.label == call.ignore_index;
+            if (!ignored)
+                sums[r] = loss_row<Operation>(call, row);
+            else if (row.gradient)
+                for (ptrdiff_t i = 0; i < n; ++i) row.gradient[i] = T(0);
         }
+        double values[row_loss_tile];
+#pragma omp simd
+        for (ptrdiff_t r = 0; r < row_loss_tile; ++r) values[r] = sums[r].value();
+        for (ptrdiff_t r = 0; r < count; ++r) sum += values[r];
         if (wants_gradient && !direct_gradient) store_rows(tile, call.gradient, gradient, count, n);
-        if (call.values.data) store(values, call.values, first, count);
+        if (call.values.data) {
+            T narrow[row_loss_tile];
+            for (ptrdiff_t r = 0; r < count; ++r) narrow[r] = T(values[r]);
+            store(narrow, call.values, first, count);
+        }
     }
     return sum;
 }

@@ -11,6 +11,7 @@ struct SoftmaxCrossEntropy {
     static constexpr const char* name = "softmax_cross_entropy";
     static constexpr const char* prediction = "logits";
     static constexpr bool takes_probabilities = true;
+    static constexpr bool is_normalised = true;
     static constexpr Parameter parameters[] = {
         {"label_smoothing", 0, "The share of each target that is spread over all classes.", Domain::unit_interval},
         {"z_loss", 0, "Adds ``z_loss * logsumexp(logits)**2``, which keeps logits near 0.", Domain::non_negative},
@@ -70,6 +71,7 @@ struct NllLoss {
     static constexpr const char* name = "nll_loss";
     static constexpr const char* prediction = "log_probs";
     static constexpr bool takes_probabilities = false;
+    static constexpr bool is_normalised = false;
     static constexpr Description description = {
         .summary = "Negative log-likelihood of labels, given the logarithms of probabilities.",
         .formula = "-log_probs at the label",
@@ -78,6 +80,11 @@ struct NllLoss {
         .notes = "After ``log_softmax`` this is ``softmax_cross_entropy``, which does both at once.",
         .source = "Fisher (1922), On the mathematical foundations of theoretical statistics.",
         .example = ">>> nf.nll_loss(np.log([[0.25, 0.75]]), np.array([0]))\n1.3862943611198906",
+    };
+
+    struct Row {
+        double surprise;
+        NPFUSE_FORMULA double value() const { return surprise; }
     };
 };
 

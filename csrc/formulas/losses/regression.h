@@ -140,10 +140,13 @@ struct PseudoHuberLoss {
     // Beyond this, in units of delta, the loss is linear to the last digit.
     static constexpr double far = 0x1p60;
 
+    NPFUSE_FORMULA static float square_root(float x) { return __builtin_sqrtf(x); }
+    NPFUSE_FORMULA static double square_root(double x) { return __builtin_sqrt(x); }
+
     template <class T>
     NPFUSE_FORMULA static T root(T distance, T delta) {
         T ratio = distance / delta;
-        return __builtin_sqrt(fma(ratio, ratio, T(1)));
+        return square_root(fma(ratio, ratio, T(1)));
     }
 
     template <class T>
