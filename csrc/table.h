@@ -121,12 +121,18 @@ struct UpdateOperands {
 using UpdateLoop = void (*)(const Optimizer& optimizer, const PreparedUpdate& prepared, const UpdateOperands& operands,
                             std::ptrdiff_t n);
 
+// Adds (factor x)^2 of n numbers to norm_lanes sums, that of number k to sum (first + k) mod norm_lanes.
+inline constexpr int norm_lanes = 32;
+using SquareLoop = void (*)(const Operand& operand, double factor, std::ptrdiff_t first, std::ptrdiff_t n,
+                            double* lanes);
+
 struct KernelTable {
     const char* isa;
     ElementwiseLoop elementwise[storage_count];
     BiasLoop bias[storage_count];
     RowLoop rows[storage_count];
     UpdateLoop update[storage_count];  // by the parameter's storage
+    SquareLoop add_squares;
     Span<Activation> activations;
     Span<RowOperation> row_operations;
     Span<Optimizer> optimizers;
