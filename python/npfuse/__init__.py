@@ -5,12 +5,14 @@ list of arrays in place with one native call. Every result has the same bits for
 and every instruction set with fused multiply-add.
 """
 
+from npfuse import optimizers as optimizers
+from npfuse import schedules as schedules
 from npfuse._bias import bias_act, bias_act_backward
 from npfuse._native import *  # noqa: F403  (every ufunc of the registry)
 from npfuse._native import __all__ as _ufuncs
 from npfuse._native import __version__
 from npfuse._runtime import get_num_threads, set_num_threads, show_config
-from npfuse import optimizers as optimizers
+from npfuse.data import minibatches
 from npfuse.optimizers import *  # noqa: F403
 from npfuse.optimizers import __all__ as _optimizers
 
@@ -19,6 +21,8 @@ __all__ = [  # noqa: PLE0604
     "bias_act",
     "bias_act_backward",
     "get_num_threads",
+    "minibatches",
+    "schedules",
     "set_num_threads",
     "show_config",
     *_optimizers,
