@@ -1,7 +1,8 @@
 // The few words in which every formula is written, and the frame it stands in.
 //
 // A formula is plain, branch-free scalar C++. Each instruction set compiles it anew, inside a namespace of its
-// own name (NPFUSE_ISA), so that the linker can never swap one instruction set's code for another's.
+// own name (NPFUSE_ISA) and with internal linkage, so that the linker can never swap one instruction set's code for
+// another's.
 #pragma once
 
 #ifndef NPFUSE_ISA
@@ -14,5 +15,9 @@
 #define NPFUSE_FORMULA inline __attribute__((always_inline))
 #endif
 
-#define NPFUSE_FORMULAS_BEGIN namespace npfuse::NPFUSE_ISA {
-#define NPFUSE_FORMULAS_END }
+#define NPFUSE_FORMULAS_BEGIN       \
+    namespace npfuse::NPFUSE_ISA {  \
+    namespace {
+#define NPFUSE_FORMULAS_END \
+    }                       \
+    }
