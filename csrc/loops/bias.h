@@ -13,7 +13,6 @@ template <class S>
 void run_bias(const Elementwise& kernel, char* const* operands, const ptrdiff_t* row_strides,
               const ptrdiff_t* element_strides, ptrdiff_t rows, ptrdiff_t columns, double* column_sums) {
     using T = compute_t<S>;
-    const ContiguousKernel<T> run = kernel_for<T>(kernel);
     const int x_index = column_sums ? 1 : 0, bias_index = x_index + 1, output_index = kernel.inputs + 1;
     MatrixOperand matrix[max_operands];
     bool same_in_every_row = true;
@@ -46,7 +45,7 @@ void run_bias(const Elementwise& kernel, char* const* operands, const ptrdiff_t*
             const bool in_place = __is_same(S, T) && (piece.rows == 1 ? matrix[output_index].element_stride == sizeof(S)
                                                                       : matrix[output_index].is_flat<S>(columns));
             if (in_place) output = reinterpret_cast<T*>(matrix[output_index].at(row, column));
-            run(inputs, &output, count);
+            run_contiguous<T>(kernel, inputs, &output, count);
             if (!in_place) store_piece<S>(output, matrix[output_index], piece);
 
             if (column_sums)

@@ -3,9 +3,9 @@
 #include "elementwise.h"
 #include "losses.h"
 #include "maxout.h"
+#include "norm.h"
 #include "parameter.h"
 #include "row_losses.h"
-#include "norm.h"
 #include "rows.h"
 #include "update.h"
 

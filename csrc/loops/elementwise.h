@@ -74,10 +74,11 @@ struct BackwardWithParameter {
 template <class Formula, class T>
 void contiguous_two(const T* const* inputs, T* const* outputs, ptrdiff_t n) {
     static_assert(Formula::inputs == 3);
+    const ptrdiff_t whole = n / kernel_chunk * kernel_chunk;
     const T *a = inputs[0], *b = inputs[1], *c = inputs[2];
     T *y = outputs[0], *z = outputs[1];
 #pragma omp simd
-    for (ptrdiff_t i = 0; i < n; ++i) {
+    for (ptrdiff_t i = 0; i < whole; ++i) {
         const Pair<T> both = Formula::apply(a[i], b[i], c[i]);
         y[i] = both.hi;
         z[i] = both.lo;
@@ -91,24 +92,25 @@ constexpr Elementwise elementwise_kernel_of_two() {
 
 template <class Formula, class T>
 void contiguous(const T* const* inputs, T* const* outputs, ptrdiff_t n) {
+    const ptrdiff_t whole = n / kernel_chunk * kernel_chunk;
     T* y = outputs[0];
     const T* a = inputs[0];
     if constexpr (Formula::inputs == 1) {
 #pragma omp simd
-        for (ptrdiff_t i = 0; i < n; ++i) y[i] = Formula::apply(a[i]);
+        for (ptrdiff_t i = 0; i < whole; ++i) y[i] = Formula::apply(a[i]);
     } else if constexpr (Formula::inputs == 2) {
         const T* b = inputs[1];
 #pragma omp simd
-        for (ptrdiff_t i = 0; i < n; ++i) y[i] = Formula::apply(a[i], b[i]);
+        for (ptrdiff_t i = 0; i < whole; ++i) y[i] = Formula::apply(a[i], b[i]);
     } else if constexpr (Formula::inputs == 3) {
         const T *b = inputs[1], *c = inputs[2];
 #pragma omp simd
-        for (ptrdiff_t i = 0; i < n; ++i) y[i] = Formula::apply(a[i], b[i], c[i]);
+        for (ptrdiff_t i = 0; i < whole; ++i) y[i] = Formula::apply(a[i], b[i], c[i]);
     } else {
         static_assert(Formula::inputs == 4);
         const T *b = inputs[1], *c = inputs[2], *d = inputs[3];
 #pragma omp simd
-        for (ptrdiff_t i = 0; i < n; ++i) y[i] = Formula::apply(a[i], b[i], c[i], d[i]);
+        for (ptrdiff_t i = 0; i < whole; ++i) y[i] = Formula::apply(a[i], b[i], c[i], d[i]);
     }
 }
 
@@ -125,6 +127,27 @@ inline ContiguousKernel<T> kernel_for(const Elementwise& kernel) {
         return kernel.float64;
 }
 
+// A kernel over any number of elements: what is left over beside whole chunks runs in a chunk of its own, which is
+// filled up with numbers of the operand.
+template <class T>
+inline void run_contiguous(const Elementwise& kernel, const T* const* inputs, T* const* outputs, ptrdiff_t n) {
+    const ContiguousKernel<T> run = kernel_for<T>(kernel);
+    const ptrdiff_t whole = n / kernel_chunk * kernel_chunk, rest = n - whole;
+    if (whole > 0) run(inputs, outputs, whole);
+    if (rest == 0) return;
+    alignas(64) T chunks[max_operands][kernel_chunk];
+    const T* in[max_operands];
+    T* out[max_operands];
+    for (int i = 0; i < kernel.inputs; ++i) {
+        for (ptrdiff_t j = 0; j < kernel_chunk; ++j) chunks[i][j] = inputs[i][whole + (j < rest ? j : 0)];
+        in[i] = chunks[i];
+    }
+    for (int i = 0; i < kernel.outputs; ++i) out[i] = chunks[kernel.inputs + i];
+    run(in, out, kernel_chunk);
+    for (int i = 0; i < kernel.outputs; ++i)
+        for (ptrdiff_t j = 0; j < rest; ++j) outputs[i][whole + j] = out[i][j];
+}
+
 template <class S>
 inline bool is_contiguous(const ptrdiff_t* strides, int operands) {
     for (int i = 0; i < operands; ++i)
@@ -136,11 +159,11 @@ template <class S>
 void run_elementwise(const Elementwise& kernel, char* const* operands, const ptrdiff_t* strides, ptrdiff_t n) {
     using T = compute_t<S>;
     const int inputs = kernel.inputs, outputs = kernel.outputs;
-    const ContiguousKernel<T> run = kernel_for<T>(kernel);
 
     if constexpr (__is_same(S, T)) {
         if (n == 1 || is_contiguous<S>(strides, inputs + outputs)) {
-            run(reinterpret_cast<const T* const*>(operands), reinterpret_cast<T* const*>(operands + inputs), n);
+            run_contiguous(kernel, reinterpret_cast<const T* const*>(operands),
+                           reinterpret_cast<T* const*>(operands + inputs), n);
             return;
         }
     }
@@ -159,7 +182,7 @@ void run_elementwise(const Elementwise& kernel, char* const* operands, const ptr
             const bool in_place = __is_same(S, T) && strides[i] == ptrdiff_t(sizeof(S));
             out[j] = in_place ? reinterpret_cast<T*>(operands[i] + begin * strides[i]) : buffers[i];
         }
-        run(in, out, count);
+        run_contiguous<T>(kernel, in, out, count);
         for (int j = 0; j < outputs; ++j) {
             const int i = inputs + j;
             if (out[j] == buffers[i]) store_block<S>(buffers[i], operands[i] + begin * strides[i], strides[i], count);

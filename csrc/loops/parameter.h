@@ -13,7 +13,6 @@ double run_parameter(const Elementwise& kernel, char* const* operands, const ptr
                      const ptrdiff_t* element_strides, ptrdiff_t rows, ptrdiff_t columns, double* column_sums) {
     using T = compute_t<S>;
     constexpr int inputs = 3, dx = 3;
-    const ContiguousKernel<T> run = kernel_for<T>(kernel);
     MatrixOperand matrix[dx + 1];
     for (int i = 0; i <= dx; ++i) matrix[i] = {operands[i], row_strides[i], element_strides[i]};
     const ptrdiff_t rows_at_once = columns <= block_length / 2 ? block_length / columns : 1;
@@ -27,7 +26,7 @@ double run_parameter(const Elementwise& kernel, char* const* operands, const ptr
             const T* blocks[inputs];
             for (int i = 0; i < inputs; ++i) blocks[i] = load_piece<S>(matrix[i], piece, buffers[i]);
             T* outputs[2] = {buffers[dx], buffers[dx + 1]};
-            run(blocks, outputs, piece.count());
+            run_contiguous<T>(kernel, blocks, outputs, piece.count());
             store_piece<S>(outputs[0], matrix[dx], piece);
             if (!column_sums) {
                 sum.add(outputs[1], piece.count());
