@@ -30,6 +30,12 @@ def tests(session):
 
 
 @nox.session
+def exhaustive(session):
+    session.install(".[test]")
+    session.run("python", "tools/exhaustive.py", "--write", "docs/accuracy.md", *session.posargs)
+
+
+@nox.session
 def sanitize(session):
     session.install(
         ".[test]",

@@ -47,18 +47,28 @@ class Activation:
     """Of the 65,536 results of a half type, how many may be a tie in float32 that the truth would have decided."""
 
 
+BEYOND_ANY_FLOAT = 10_000
+"""exp(-BEYOND_ANY_FLOAT) is 0 in every dtype; mpmath would spend its time on ever smaller numbers."""
+
+
+def exp(x: mpf) -> mpf:
+    return mpmath.exp(x) if x > -BEYOND_ANY_FLOAT else mpf(0)
+
+
+def expm1(x: mpf) -> mpf:
+    return mpmath.expm1(x) if x > -BEYOND_ANY_FLOAT else mpf(-1)
+
+
 def sigmoid(x: mpf) -> mpf:
-    return 1 / (1 + mpmath.exp(-x))
+    return 1 / (1 + mpmath.exp(-x)) if abs(x) < BEYOND_ANY_FLOAT else mpf(x > 0)
 
 
 def normal_distribution(x: mpf) -> mpf:
-    if abs(x) > 10_000:  # beyond any float; mpmath's erfc gives up
-        return mpf(x > 0)
-    return mpmath.erfc(-x / mpmath.sqrt(2)) / 2
+    return mpmath.erfc(-x / mpmath.sqrt(2)) / 2 if abs(x) < BEYOND_ANY_FLOAT else mpf(x > 0)
 
 
 def normal_density(x: mpf) -> mpf:
-    return mpmath.exp(-x * x / 2) / mpmath.sqrt(2 * mpmath.pi)
+    return exp(-x * x / 2) / mpmath.sqrt(2 * mpmath.pi)
 
 
 def clip(x: mpf, low: mpf | int, high: mpf | int) -> mpf:
@@ -66,11 +76,11 @@ def clip(x: mpf, low: mpf | int, high: mpf | int) -> mpf:
 
 
 def elu(x: mpf, alpha: mpf) -> mpf:
-    return x if x > 0 else alpha * mpmath.expm1(x)
+    return x if x > 0 else alpha * expm1(x)
 
 
 def elu_slope(x: mpf, alpha: mpf) -> mpf:
-    return mpf(1) if x > 0 else alpha * mpmath.exp(x)
+    return mpf(1) if x > 0 else alpha * exp(x)
 
 
 def swish(x: mpf, beta: mpf | int) -> mpf:
@@ -82,7 +92,7 @@ def swish_slope(x: mpf, beta: mpf | int) -> mpf:
 
 
 def softplus(x: mpf, beta: mpf | int = 1) -> mpf:
-    return mpmath.log1p(mpmath.exp(beta * x)) / beta
+    return mpmath.log1p(exp(beta * x)) / beta
 
 
 def mish_slope(x: mpf) -> mpf:
@@ -100,9 +110,18 @@ def gelu_tanh_slope(x: mpf) -> mpf:
     return sigmoid(gate) * (1 + x * sigmoid(-gate) * gate_slope)
 
 
-SELU_SCALE = mpf("1.0507009873554804934193349852946")
-SELU_ALPHA = mpf("1.6732632423543772848170429916717")
-QUICK_GELU_BETA = mpf("1.702")
+def selu(x: mpf) -> mpf:
+    return mpf(SELU_SCALE) * elu(x, mpf(SELU_ALPHA))
+
+
+def selu_slope(x: mpf) -> mpf:
+    return mpf(SELU_SCALE) * elu_slope(x, mpf(SELU_ALPHA))
+
+
+# Decimal, to be read with the precision in force.
+SELU_SCALE = "1.0507009873554804934193349852946"
+SELU_ALPHA = "1.6732632423543772848170429916717"
+QUICK_GELU_BETA = "1.702"
 SWISH_SLOPE_ZERO = -1.2784645427610738
 
 ACTIVATIONS = [
@@ -182,18 +201,19 @@ ACTIVATIONS = [
         values={-inf: -1, 0: 0, 2: 2, inf: inf},
         slopes={-inf: 0, 0: 1, 2: 1, inf: 1},
         parameters=((1,), (0.3,), (2.7,), (1e-3,), (100,), (0,)),
+        half_exceptions=100,  # 100 * x, of which elu falls short by less than float32 tells, may itself be a tie
     ),
     Activation(
         "selu",
-        formula=lambda x: SELU_SCALE * elu(x, SELU_ALPHA),
-        derivative=lambda x: SELU_SCALE * elu_slope(x, SELU_ALPHA),
-        values={-inf: -float(SELU_SCALE * SELU_ALPHA), 0: 0, inf: inf},
-        slopes={-inf: 0, 0: float(SELU_SCALE * SELU_ALPHA), inf: float(SELU_SCALE)},
+        formula=selu,
+        derivative=selu_slope,
+        values={-inf: -float(SELU_SCALE) * float(SELU_ALPHA), 0: 0, inf: inf},
+        slopes={-inf: 0, 0: float(SELU_SCALE) * float(SELU_ALPHA), inf: float(SELU_SCALE)},
     ),
     Activation(
         "celu",
-        formula=lambda x, alpha: x if x > 0 else alpha * mpmath.expm1(x / alpha),
-        derivative=lambda x, alpha: mpf(1) if x > 0 else mpmath.exp(x / alpha),
+        formula=lambda x, alpha: x if x > 0 else alpha * expm1(x / alpha),
+        derivative=lambda x, alpha: mpf(1) if x > 0 else exp(x / alpha),
         values={-inf: -1, 0: 0, 2: 2, inf: inf},
         slopes={-inf: 0, 0: 1, 2: 1, inf: 1},
         parameters=((1,), (0.3,), (2.7,), (1e-3,), (100,)),
@@ -217,8 +237,8 @@ ACTIVATIONS = [
     ),
     Activation(
         "quick_gelu",
-        formula=lambda x: swish(x, QUICK_GELU_BETA),
-        derivative=lambda x: swish_slope(x, QUICK_GELU_BETA),
+        formula=lambda x: swish(x, mpf(QUICK_GELU_BETA)),
+        derivative=lambda x: swish_slope(x, mpf(QUICK_GELU_BETA)),
         values={-inf: 0, 0: 0, inf: inf},
         slopes={-inf: 0, 0: 0.5, inf: 1},
         slope_zero=lambda: SWISH_SLOPE_ZERO / float(QUICK_GELU_BETA),
@@ -371,7 +391,7 @@ class Kernel:
         if not self.backward or self.activation.slope_zero is None:
             return inf, inf
         zero = self.activation.slope_zero(*self.parameters)
-        return zero - abs(zero) / 2, zero + abs(zero) / 2
+        return zero - abs(zero) * 3 / 4, zero + abs(zero) * 3 / 4
 
     def near_zero_of_slope(self, x: np.ndarray) -> np.ndarray:
         low, high = self.zone_around_zero

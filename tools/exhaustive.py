@@ -172,6 +172,7 @@ def main() -> int:
     print(report)
     print(f"{len(labels)} operations in {(time.monotonic() - start) / 60:.1f} minutes")
     if options.write:
+        options.write.parent.mkdir(exist_ok=True)
         options.write.write_text(
             HEADER.format(points=points(np.float32, 6000).size + points(np.float64, 6000).size) + report
         )
