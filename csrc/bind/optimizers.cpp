@@ -4,6 +4,16 @@
 
 namespace npfuse::bind {
 
+namespace {
+
+py::list to_list(const py::object& item) {
+    py::list list;
+    list.append(item);
+    return list;
+}
+
+}  // namespace
+
 void register_optimizers(py::module_& module) {
     py::dict optimizers;
     for (const Optimizer& optimizer : runtime::active_table().optimizers) {
@@ -21,6 +31,13 @@ void register_optimizers(py::module_& module) {
         .def(py::init<const std::string&, bool>(), py::arg("optimizer"), py::arg("single") = false)
         .def("add", &Updater::add)
         .def("step", &Updater::step);
+
+    module.def("step_once", [](const std::string& optimizer, const py::object& parameter, const py::object& gradient,
+                               const py::tuple& states, const py::tuple& settings) {
+        Updater updater(optimizer, true);
+        updater.add(to_list(parameter), to_list(states), 0);
+        updater.step(to_list(gradient), to_list(settings));
+    });
 }
 
 }  // namespace npfuse::bind

@@ -15,8 +15,17 @@
 #include "losses/likelihood.h"
 #include "losses/margin.h"
 #include "losses/regression.h"
+#include "optimizers/adabelief.h"
+#include "optimizers/adadelta.h"
+#include "optimizers/adagrad.h"
 #include "optimizers/adam.h"
+#include "optimizers/adamax.h"
+#include "optimizers/lion.h"
+#include "optimizers/nadam.h"
+#include "optimizers/radam.h"
+#include "optimizers/rmsprop.h"
 #include "optimizers/sgd.h"
+#include "optimizers/yogi.h"
 #include "rows/softmax.h"
 
 NPFUSE_FORMULAS_BEGIN
@@ -74,12 +83,24 @@ using RowLosses = List<      //
     SoftmaxCrossEntropy,     //
     NllLoss>;
 
-using Optimizers = List<  //
-    Sgd,                  //
-    SgdMomentum,          //
-    SgdNesterov,          //
-    SgdDampened,          //
-    Adam,                 //
-    AdamAmsgrad>;
+using Optimizers = List<      //
+    Sgd,                      //
+    SgdMomentum,              //
+    SgdNesterov,              //
+    SgdDampened,              //
+    Adagrad,                  //
+    Adadelta,                 //
+    RMSprop,                  //
+    RMSpropCentered,          //
+    RMSpropMomentum,          //
+    RMSpropCenteredMomentum,  //
+    Adam,                     //
+    AdamAmsgrad,              //
+    Adamax,                   //
+    NAdam,                    //
+    RAdam,                    //
+    Yogi,                     //
+    AdaBelief,                //
+    Lion>;
 
 NPFUSE_FORMULAS_END

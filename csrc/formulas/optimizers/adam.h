@@ -51,7 +51,7 @@ protected:
     template <class T, class Gradient>
     NPFUSE_FORMULA static void update_averages(const Scalars<T>& s, Gradient g, T& exp_avg, T& exp_avg_sq) {
         exp_avg = mix(s.decay1, exp_avg, s.gain1, g);
-        exp_avg_sq = fma(s.gain2 * value<T>(g), value<T>(g), s.decay2 * exp_avg_sq);
+        exp_avg_sq = mix_square(s.decay2, exp_avg_sq, s.gain2, g);
     }
 };
 

@@ -25,10 +25,15 @@ struct WideGradient {
     double number;
 };
 
-// The gradient itself, rounded if it has to be.
+// The gradient itself, as a number of type T.
 template <class T>
-NPFUSE_FORMULA T value(T gradient) {
-    return gradient;
+NPFUSE_FORMULA T value(float gradient) {
+    return T(gradient);
+}
+
+template <class T>
+NPFUSE_FORMULA T value(double gradient) {
+    return T(gradient);
 }
 
 template <class T>
@@ -76,6 +81,23 @@ NPFUSE_FORMULA T difference(T g, T x) {
 template <class T>
 NPFUSE_FORMULA T difference(WideGradient g, T x) {
     return T(g.number - double(x));
+}
+
+// x - g^2, whose sign is exact too.
+template <class T>
+NPFUSE_FORMULA T excess_over_square(T x, T g) {
+    return fma(-g, g, x);
+}
+
+template <class T>
+NPFUSE_FORMULA T excess_over_square(T x, WideGradient g) {
+    return T(fma(-g.number, g.number, double(x)));
+}
+
+// decay average + gain g^2
+template <class T, class Gradient>
+NPFUSE_FORMULA T mix_square(T decay, T average, T gain, Gradient g) {
+    return fma(gain * value<T>(g), value<T>(g), decay * average);
 }
 
 NPFUSE_FORMULA float square_root(float x) { return __builtin_sqrtf(x); }

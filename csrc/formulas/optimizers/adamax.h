@@ -1,0 +1,44 @@
+#pragma once
+
+#include "arithmetic.h"
+
+NPFUSE_FORMULAS_BEGIN
+
+// exp_avg = beta1 exp_avg + (1 - beta1) g,  exp_inf = max(beta2 exp_inf, |g| + eps)
+// delta = lr / (1 - beta1^step) exp_avg / (exp_inf + eps_outside)
+struct Adamax {
+    static constexpr const char* name = "adamax";
+    static constexpr const char* setting_names[] = {"lr", "beta1", "beta2", "eps", "eps_outside"};
+    static constexpr const char* states[] = {"exp_avg", "exp_inf"};
+
+    struct Settings {
+        double lr, beta1, beta2, eps, eps_outside;
+    };
+
+    template <class T>
+    struct Scalars {
+        Factor<T> decay1, gain1;
+        T decay2, eps;
+        Quotient<T> quotient;
+    };
+
+    template <class T>
+    static Scalars<T> prepare(double step, const Settings& at) {
+        return {
+            .decay1 = Factor<T>(at.beta1),
+            .gain1 = Factor<T>(1 - at.beta1),
+            .decay2 = T(at.beta2),
+            .eps = T(at.eps),
+            .quotient = Quotient<T>(at.lr / (1 - __builtin_pow(at.beta1, step)), at.eps_outside),
+        };
+    }
+
+    template <class T, class Gradient>
+    NPFUSE_FORMULA static T step(const Scalars<T>& s, Gradient g, T& exp_avg, T& exp_inf) {
+        exp_avg = mix(s.decay1, exp_avg, s.gain1, g);
+        exp_inf = at_least(absolute(value<T>(g)) + s.eps, s.decay2 * exp_inf);
+        return s.quotient.of(exp_avg, exp_inf);
+    }
+};
+
+NPFUSE_FORMULAS_END
