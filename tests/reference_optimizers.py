@@ -32,6 +32,86 @@ def adam(p, g, state, step, *, lr, betas, eps, amsgrad=False, eps_placement="out
     return lr * (m / correction1) / (np.sqrt(v / correction2) + eps)
 
 
+def adagrad(p, g, state, step, *, lr, lr_decay, eps, eps_placement="outside", **common):
+    total = state["sum"] = state["sum"] + g**2
+    rate = lr / (1 + (step - 1) * lr_decay)
+    return rate * g / (np.sqrt(total + eps) if eps_placement == "inside" else np.sqrt(total) + eps)
+
+
+def adadelta(p, g, state, step, *, lr, rho, eps, **common):
+    square = state["square_avg"] = rho * state["square_avg"] + (1 - rho) * g**2
+    d = np.sqrt(state["acc_delta"] + eps) / np.sqrt(square + eps) * g
+    state["acc_delta"] = rho * state["acc_delta"] + (1 - rho) * d**2
+    return lr * d
+
+
+def rmsprop(
+    p, g, state, step, *, lr, alpha, eps, momentum, centered=False, eps_placement="outside", velocity=False, **common
+):
+    v = state["square_avg"] = alpha * state["square_avg"] + (1 - alpha) * g**2
+    if centered:
+        mean = state["grad_avg"] = alpha * state["grad_avg"] + (1 - alpha) * g
+        v = np.maximum(v - mean**2, 0)
+    quotient = g / (np.sqrt(v + eps) if eps_placement == "inside" else np.sqrt(v) + eps)
+    if momentum == 0:
+        return lr * quotient
+    into_buffer, from_buffer = (lr, 1) if velocity else (1, lr)
+    buffer = state["momentum_buffer"] = momentum * state["momentum_buffer"] + into_buffer * quotient
+    return from_buffer * buffer
+
+
+def adamax(p, g, state, step, *, lr, betas, eps, eps_placement="inside", **common):
+    beta1, beta2 = betas
+    m = state["exp_avg"] = beta1 * state["exp_avg"] + (1 - beta1) * g
+    inside, outside = (eps, 0) if eps_placement == "inside" else (0, eps)
+    largest = state["exp_inf"] = np.maximum(beta2 * state["exp_inf"], np.abs(g) + inside)
+    return lr / (1 - beta1**step) * m / (largest + outside)
+
+
+def nadam(p, g, state, step, *, lr, betas, eps, momentum_decay, **common):
+    beta1, beta2 = betas
+    mu = [beta1 * (1 - 0.5 * 0.96 ** (t * momentum_decay)) for t in range(1, step + 2)]
+    m = state["exp_avg"] = beta1 * state["exp_avg"] + (1 - beta1) * g
+    v = state["exp_avg_sq"] = beta2 * state["exp_avg_sq"] + (1 - beta2) * g**2
+    ahead = mu[-1] * m / (1 - np.prod(mu)) + (1 - mu[-2]) * g / (1 - np.prod(mu[:-1]))
+    return lr * ahead / (np.sqrt(v / (1 - beta2**step)) + eps)
+
+
+def radam(p, g, state, step, *, lr, betas, eps, **common):
+    beta1, beta2 = betas
+    m = state["exp_avg"] = beta1 * state["exp_avg"] + (1 - beta1) * g
+    v = state["exp_avg_sq"] = beta2 * state["exp_avg_sq"] + (1 - beta2) * g**2
+    m = m / (1 - beta1**step)
+    rho = 2 / (1 - beta2) - 1
+    r = rho - 2 * step * beta2**step / (1 - beta2**step)
+    if r <= 5:
+        return lr * m
+    rectification = np.sqrt((r - 4) * (r - 2) * rho / ((rho - 4) * (rho - 2) * r))
+    return lr * m * rectification * np.sqrt(1 - beta2**step) / (np.sqrt(v) + eps)
+
+
+def yogi(p, g, state, step, *, lr, betas, eps, **common):
+    beta1, beta2 = betas
+    m = state["exp_avg"] = beta1 * state["exp_avg"] + (1 - beta1) * g
+    v = state["exp_avg_sq"]
+    v = state["exp_avg_sq"] = v - (1 - beta2) * np.sign(v - g**2) * g**2
+    return lr * (m / (1 - beta1**step)) / (np.sqrt(v / (1 - beta2**step)) + eps)
+
+
+def adabelief(p, g, state, step, *, lr, betas, eps, **common):
+    beta1, beta2 = betas
+    m = state["exp_avg"] = beta1 * state["exp_avg"] + (1 - beta1) * g
+    s = state["exp_avg_var"] = beta2 * state["exp_avg_var"] + (1 - beta2) * (g - m) ** 2 + eps
+    return lr * (m / (1 - beta1**step)) / (np.sqrt(s / (1 - beta2**step)) + eps)
+
+
+def lion(p, g, state, step, *, lr, betas, **common):
+    beta1, beta2 = betas
+    direction = np.sign(beta1 * state["exp_avg"] + (1 - beta1) * g)
+    state["exp_avg"] = beta2 * state["exp_avg"] + (1 - beta2) * g
+    return lr * direction
+
+
 def take_step(optimizer, p, g, state, step, settings):
     """Return the parameter after a step, with weight decay and the gradient's sign; brings the states up to date."""
     decay, lr = settings.get("weight_decay", 0.0), settings["lr"]

@@ -15,12 +15,10 @@ from npfuse._prelu import prelu_backward
 from npfuse._runtime import get_num_threads, set_num_threads, show_config
 from npfuse.losses import *  # noqa: F403
 from npfuse.losses import __all__ as _losses
-from npfuse.optimizers import SGD, Adam, Optimizer
+from npfuse.optimizers import *  # noqa: F403
+from npfuse.optimizers import __all__ as _optimizers
 
 __all__ = [
-    "SGD",
-    "Adam",
-    "Optimizer",
     "__version__",
     "bias_act",
     "bias_act_backward",
@@ -34,4 +32,5 @@ __all__ = [
     "show_config",
     *_ufuncs,
     *_losses,
+    *_optimizers,
 ]

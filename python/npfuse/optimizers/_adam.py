@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING
 
-from npfuse.optimizers._base import Optimizer, Parameters
-from npfuse.optimizers._settings import Group, Schedule, decay_rates, flag, not_negative
+from npfuse.optimizers._base import Array, Optimizer, Parameters, step_once
+from npfuse.optimizers._settings import Group, Options, Schedule, StepOptions, decay_rates, flag, not_negative, one_of
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+EPS_PLACES = ("outside", "inside", "hat")
 
 
 class Adam(Optimizer):
@@ -14,40 +19,30 @@ class Adam(Optimizer):
     Parameters
     ----------
     params : list of ndarray, or of dict
-        What to update, in place: contiguous or not, of float16, bfloat16, float32 or float64. Or groups of parameters:
-        dicts of "params" and of any other setting that differs from the arguments here.
+        What to update, in place; dicts are groups with settings of their own.
     lr : float or callable, default 1e-3
-        The learning rate, or a schedule: called with the number of steps taken so far, it returns the learning rate.
+        The learning rate, or a schedule ``steps taken -> learning rate``.
     betas : (float, float), default (0.9, 0.999)
         How much of the running mean and of the running square stays from step to step.
     eps : float, default 1e-8
         Keeps the division finite.
-    weight_decay : float, default 0
-        Times the parameter, added to the gradient.
     amsgrad : bool, default False
         Divide by the root of the largest running square so far.
     eps_placement : {"outside", "inside", "hat"}, default "outside"
         Where `eps` is added: to the root of the corrected square; to the corrected square, inside the root; or to the
         root of the uncorrected square, whose correction moves into the learning rate.
-    decoupled_weight_decay : bool, default False
-        Subtract ``lr * weight_decay * p`` from the parameter, instead of adding to the gradient: `AdamW`.
-    maximize : bool, default False
-        Go up the gradient instead of down.
-
-    Raises
-    ------
-    TypeError
-        If `params` is no list of floating-point arrays.
-    ValueError
-        If a setting is out of its range, or a parameter is read-only or shares memory with another one.
+    **options
+        ``weight_decay``, ``decoupled_weight_decay``, ``maximize`` and the rest that `Optimizer` describes, as well as
+        what it raises.
 
     See Also
     --------
     AdamW : the same with decoupled weight decay.
+    adam_step : the same without an object, for one parameter.
 
     Notes
     -----
-    With g = gradient + weight_decay * p::
+    With g the gradient, weight decay added::
 
         exp_avg = beta1 * exp_avg + (1 - beta1) * g
         exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * g**2
@@ -74,30 +69,109 @@ class Adam(Optimizer):
     True
     """
 
-    _checks: ClassVar = {**Optimizer._checks, "betas": decay_rates, "eps": not_negative}
-    _eps_places = ("outside", "inside", "hat")
-
     def __init__(
         self,
         params: Parameters,
         lr: float | Schedule = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
-        weight_decay: float = 0.0,
         amsgrad: bool = False,
         *,
         eps_placement: str = "outside",
-        decoupled_weight_decay: bool = False,
-        maximize: bool = False,
+        **options: Unpack[Options],
     ) -> None:
-        if eps_placement not in self._eps_places:
-            raise ValueError(f"eps_placement must be one of {', '.join(self._eps_places)}, got {eps_placement!r}")
-        self._eps_placement = eps_placement
-        self._decoupled_weight_decay = flag("decoupled_weight_decay", decoupled_weight_decay)
+        self._eps_placement = one_of("eps_placement", eps_placement, EPS_PLACES)
         kernel = "adam_amsgrad" if flag("amsgrad", amsgrad) else "adam"
-        settings = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "maximize": maximize}
-        super().__init__(params, kernel, settings)
+        checks = {"betas": decay_rates, "eps": not_negative}
+        super().__init__(params, kernel, checks, {"lr": lr, "betas": betas, "eps": eps}, options)
 
-    def _own_settings(self, group: Group, lr: float) -> tuple[float, ...]:
-        eps = group["eps"]
-        return (lr, *group["betas"], *(eps if place == self._eps_placement else 0.0 for place in self._eps_places))
+    def _own_settings(self, group: Group, lr: float, step: int) -> tuple[float, ...]:
+        return _settings(lr, group["betas"], group["eps"], self._eps_placement)
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay.
+
+    Parameters
+    ----------
+    params : list of ndarray, or of dict
+        What to update, in place; dicts are groups with settings of their own.
+    lr : float or callable, default 1e-3
+        The learning rate, or a schedule ``steps taken -> learning rate``.
+    betas, eps, amsgrad, eps_placement
+        As in `Adam`, with the same defaults.
+    **options
+        As in `Adam`, but ``weight_decay`` is 0.01 and ``decoupled_weight_decay`` True unless told otherwise.
+
+    Notes
+    -----
+    `Adam`'s step on the bare gradient, and besides it ``p = p - lr * weight_decay * p``. These are PyTorch's definition
+    and default; optax's weight_decay is 1e-4, Keras's 0.004.
+
+    References
+    ----------
+    Loshchilov and Hutter (2019), Decoupled weight decay regularization.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import npfuse as nf
+    >>> weights = np.array([1.0, -2.0])
+    >>> optimizer = nf.AdamW([weights], lr=0.1)
+    >>> for _ in range(200):
+    ...     optimizer.step([2 * weights])  # the gradient of the sum of squares
+    >>> bool(np.abs(weights).max() < 1e-3)
+    True
+    """
+
+    _decoupled_by_default = True
+    _default_weight_decay = 0.01
+
+
+def adam_step(
+    param: Array,
+    grad: Array,
+    exp_avg: Array,
+    exp_avg_sq: Array,
+    max_exp_avg_sq: Array | None = None,
+    *,
+    step: int,
+    lr: float = 1e-3,
+    betas: tuple[float, float] = (0.9, 0.999),
+    eps: float = 1e-8,
+    eps_placement: str = "outside",
+    **options: Unpack[StepOptions],
+) -> None:
+    """Take a step of `Adam` on one parameter, in place; of AMSGrad where `max_exp_avg_sq` is given.
+
+    Parameters
+    ----------
+    param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq : ndarray
+        The parameter, its gradient and the states, all but the gradient updated in place. States are float32, of a
+        float64 parameter float64.
+    step : int
+        The number of this step; the first is 1.
+    lr, betas, eps, eps_placement
+        As in `Adam`.
+    **options
+        ``weight_decay``, ``decoupled_weight_decay`` and ``maximize``, as in `Optimizer`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import npfuse as nf
+    >>> param, exp_avg, exp_avg_sq = np.ones(1), np.zeros(1), np.zeros(1)
+    >>> nf.adam_step(param, np.array([3.0]), exp_avg, exp_avg_sq, step=1, lr=0.1)
+    >>> param.round(6)
+    array([0.9])
+    """
+    one_of("eps_placement", eps_placement, EPS_PLACES)
+    own = _settings(not_negative("lr", lr), decay_rates("betas", betas), not_negative("eps", eps), eps_placement)
+    if max_exp_avg_sq is None:
+        step_once("adam", param, grad, (exp_avg, exp_avg_sq), step, own, options)
+    else:
+        step_once("adam_amsgrad", param, grad, (exp_avg, exp_avg_sq, max_exp_avg_sq), step, own, options)
+
+
+def _settings(lr: float, betas: tuple[float, float], eps: float, eps_placement: str) -> tuple[float, ...]:
+    return (lr, *betas, *(eps if place == eps_placement else 0.0 for place in EPS_PLACES))

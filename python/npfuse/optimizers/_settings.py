@@ -1,16 +1,32 @@
-"""The settings of an optimizer's parameter groups, checked whenever they are set."""
+"""The settings of an optimizer and of its groups of parameters, checked whenever they are set."""
 
 from __future__ import annotations
 
 import math
 import numbers
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from typing import Any
+from typing import Any, TypedDict
 
 from numpy.typing import NDArray
 
 Schedule = Callable[[int], float]
 Check = Callable[[str, Any], Any]
+
+
+class StepOptions(TypedDict, total=False):
+    """What every optimizer and every step function takes besides its own settings; `Optimizer` says what they mean."""
+
+    weight_decay: float
+    decoupled_weight_decay: bool
+    maximize: bool
+
+
+class Options(StepOptions, total=False):
+    """What every optimizer takes besides its own settings; `Optimizer` says what they mean."""
+
+    master_weights: bool
+    stochastic_rounding: bool
+    seed: int
 
 
 def number(name: str, value: Any) -> float:
@@ -57,6 +73,20 @@ def flag(name: str, value: Any) -> bool:
     return value
 
 
+def one_of(name: str, value: Any, choices: tuple[str, ...]) -> str:
+    """Return one of the choices."""
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
+    return str(value)
+
+
+def no_more_than(known: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Raise a TypeError where something unknown is given."""
+    for name in given:
+        if name not in known:
+            raise TypeError(f"there is no setting {name!r}; there are {', '.join(known)}")
+
+
 class Group(MutableMapping[str, Any]):
     """Parameters that share settings: ``group["lr"] = 0.1`` takes effect with the next step.
 
@@ -65,7 +95,9 @@ class Group(MutableMapping[str, Any]):
     params : tuple of ndarray
         The parameters.
     steps : int
-        How many steps have been taken on them.
+        How many steps have been taken on all of them.
+    carried : dict of float
+        Numbers that an optimizer carries from step to step besides its state arrays.
     """
 
     def __init__(
@@ -73,14 +105,14 @@ class Group(MutableMapping[str, Any]):
     ) -> None:
         self.params = params
         self.steps = 0
+        self.carried: dict[str, float] = {}
         self._checks = checks
         self._values: dict[str, Any] = {}
         for name in checks:
             self[name] = values[name]
 
     def __setitem__(self, name: str, value: Any) -> None:
-        if name not in self._checks:
-            raise KeyError(f"there is no setting {name!r}; there are {', '.join(self._checks)}")
+        no_more_than(self._checks, {name: value})
         self._values[name] = self._checks[name](name, value)
 
     def __getitem__(self, name: str) -> Any:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING
 
-from npfuse.optimizers._base import Optimizer, Parameters
-from npfuse.optimizers._settings import Group, Schedule, flag, not_negative, number
+from npfuse.optimizers._base import Array, Optimizer, Parameters, step_once
+from npfuse.optimizers._settings import Group, Options, Schedule, StepOptions, flag, not_negative, number
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class SGD(Optimizer):
@@ -14,34 +17,29 @@ class SGD(Optimizer):
     Parameters
     ----------
     params : list of ndarray, or of dict
-        What to update, in place: contiguous or not, of float16, bfloat16, float32 or float64. Or groups of parameters:
-        dicts of "params" and of any other setting that differs from the arguments here.
+        What to update, in place; dicts are groups with settings of their own.
     lr : float or callable, default 1e-3
-        The learning rate, or a schedule: called with the number of steps taken so far, it returns the learning rate.
+        The learning rate, or a schedule ``steps taken -> learning rate``.
     momentum : float, default 0
         How much of the buffer stays from step to step.
     dampening : float, default 0
         Takes from what of the gradient enters the buffer.
-    weight_decay : float, default 0
-        Times the parameter, added to the gradient.
     nesterov : bool, default False
         Look ahead: step along the gradient plus momentum times the new buffer.
-    maximize : bool, default False
-        Go up the gradient instead of down.
     velocity : bool, default False
-        Let the buffer hold steps, that is gradients times the learning rate, as Keras does. It makes a difference when
-        the learning rate changes between steps.
+        Let the buffer hold steps, gradients times the learning rate, as Keras does. It makes a difference when the
+        learning rate changes between steps.
+    **options
+        ``weight_decay``, ``decoupled_weight_decay``, ``maximize`` and the rest that `Optimizer` describes, as well as
+        what it raises.
 
-    Raises
-    ------
-    TypeError
-        If `params` is no list of floating-point arrays.
-    ValueError
-        If a setting is out of its range, or a parameter is read-only or shares memory with another one.
+    See Also
+    --------
+    sgd_step : the same without an object, for one parameter.
 
     Notes
     -----
-    With g = gradient + weight_decay * p::
+    With g the gradient, weight decay added::
 
         buffer = momentum * buffer + (1 - dampening) * g        on the first step: buffer = g
         p = p - lr * buffer                                     nesterov: p - lr * (g + momentum * buffer)
@@ -67,41 +65,87 @@ class SGD(Optimizer):
     True
     """
 
-    _checks: ClassVar = {**Optimizer._checks, "momentum": not_negative, "dampening": number}
-
     def __init__(
         self,
         params: Parameters,
         lr: float | Schedule = 1e-3,
         momentum: float = 0.0,
         dampening: float = 0.0,
-        weight_decay: float = 0.0,
         nesterov: bool = False,
         *,
-        maximize: bool = False,
         velocity: bool = False,
+        **options: Unpack[Options],
     ) -> None:
         self._nesterov = flag("nesterov", nesterov)
         self._velocity = flag("velocity", velocity)
-        if nesterov and (momentum == 0 or dampening != 0):
-            raise ValueError("nesterov needs a momentum above 0 and a dampening of 0")
-        if dampening != 0 or velocity:
-            kernel = "sgd_dampened"
-        elif momentum != 0:
-            kernel = "sgd_nesterov" if nesterov else "sgd_momentum"
-        else:
-            kernel = "sgd"
-        settings = {
-            "lr": lr,
-            "momentum": momentum,
-            "dampening": dampening,
-            "weight_decay": weight_decay,
-            "maximize": maximize,
-        }
-        super().__init__(params, kernel, settings)
+        kernel = _kernel(not_negative("momentum", momentum), number("dampening", dampening), nesterov, velocity)
+        checks = {} if kernel == "sgd" else {"momentum": not_negative}
+        if kernel == "sgd_dampened":
+            checks["dampening"] = number
+        super().__init__(params, kernel, checks, {"lr": lr, "momentum": momentum, "dampening": dampening}, options)
 
-    def _own_settings(self, group: Group, lr: float) -> tuple[float, ...]:
-        momentum, dampening = group["momentum"], group["dampening"]
-        if self._kernel == "sgd_dampened":
-            return (lr, momentum, dampening, float(self._velocity), float(self._nesterov))
-        return (lr,) if self._kernel == "sgd" else (lr, momentum)
+    def _own_settings(self, group: Group, lr: float, step: int) -> tuple[float, ...]:
+        momentum, dampening = group.get("momentum", 0.0), group.get("dampening", 0.0)
+        return _settings(self._kernel, lr, momentum, dampening, self._nesterov, self._velocity)
+
+
+def sgd_step(
+    param: Array,
+    grad: Array,
+    momentum_buffer: Array | None = None,
+    *,
+    step: int,
+    lr: float,
+    momentum: float = 0.0,
+    dampening: float = 0.0,
+    nesterov: bool = False,
+    velocity: bool = False,
+    **options: Unpack[StepOptions],
+) -> None:
+    """Take a step of `SGD` on one parameter, in place.
+
+    Parameters
+    ----------
+    param, grad, momentum_buffer : ndarray
+        The parameter, its gradient and the states, all but the gradient updated in place. States are float32, of a
+        float64 parameter float64.
+    step : int
+        The number of this step; the first is 1.
+    lr, momentum, dampening, nesterov, velocity
+        As in `SGD`; the buffer is needed where there is momentum.
+    **options
+        ``weight_decay``, ``decoupled_weight_decay`` and ``maximize``, as in `Optimizer`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import npfuse as nf
+    >>> param = np.array([1.0, 2.0])
+    >>> nf.sgd_step(param, np.array([1.0, 1.0]), step=1, lr=0.5)
+    >>> param
+    array([0.5, 1.5])
+    """
+    kernel = _kernel(not_negative("momentum", momentum), number("dampening", dampening), nesterov, velocity)
+    if (kernel == "sgd") != (momentum_buffer is None):
+        raise ValueError("momentum_buffer is needed where there is momentum, and only there")
+    own = _settings(kernel, not_negative("lr", lr), momentum, dampening, nesterov, velocity)
+    states = () if momentum_buffer is None else (momentum_buffer,)
+    step_once(kernel, param, grad, states, step, own, options)
+
+
+def _kernel(momentum: float, dampening: float, nesterov: bool, velocity: bool) -> str:
+    if nesterov and (momentum == 0 or dampening != 0):
+        raise ValueError("nesterov needs a momentum above 0 and a dampening of 0")
+    if momentum == 0:
+        return "sgd"
+    if dampening != 0 or velocity:
+        return "sgd_dampened"
+    return "sgd_nesterov" if nesterov else "sgd_momentum"
+
+
+def _settings(
+    kernel: str, lr: float, momentum: float, dampening: float, nesterov: bool, velocity: bool
+) -> tuple[float, ...]:
+    if kernel == "sgd_dampened":
+        return (lr, momentum, dampening, float(velocity), float(nesterov))
+    return (lr,) if kernel == "sgd" else (lr, momentum)
