@@ -89,12 +89,14 @@ using Optimizers = List<      //
     SgdNesterov,              //
     SgdDampened,              //
     Adagrad,                  //
+    AdagradInside,            //
     Adadelta,                 //
     RMSprop,                  //
     RMSpropCentered,          //
     RMSpropMomentum,          //
     RMSpropCenteredMomentum,  //
     Adam,                     //
+    AdamInside,               //
     AdamAmsgrad,              //
     Adamax,                   //
     NAdam,                    //

@@ -5,6 +5,8 @@
 NPFUSE_FORMULAS_BEGIN
 
 // sum = sum + g^2;  delta = lr / (1 + (step - 1) lr_decay) g / (sqrt(sum + eps_root) + eps)
+//
+// Few want an eps inside the root; without one the addition is saved.
 struct Adagrad {
     static constexpr const char* name = "adagrad";
     static constexpr const char* setting_names[] = {"lr", "lr_decay", "eps", "eps_root"};
@@ -24,6 +26,16 @@ struct Adagrad {
     static Scalars<T> prepare(double step, const Settings& at) {
         return {T(at.eps_root), Quotient<T>(at.lr / (1 + (step - 1) * at.lr_decay), at.eps)};
     }
+
+    template <class T, class Gradient>
+    NPFUSE_FORMULA static T step(const Scalars<T>& s, Gradient g, T& sum) {
+        sum = fma(value<T>(g), value<T>(g), sum);
+        return s.quotient.of(value<T>(g), square_root(sum));
+    }
+};
+
+struct AdagradInside : Adagrad {
+    static constexpr const char* name = "adagrad_inside";
 
     template <class T, class Gradient>
     NPFUSE_FORMULA static T step(const Scalars<T>& s, Gradient g, T& sum) {

@@ -8,7 +8,8 @@ NPFUSE_FORMULAS_BEGIN
 // delta = lr m / (sqrt(v + eps_root) + eps),  where m = exp_avg / (1 - beta1^step), v = exp_avg_sq / (1 - beta2^step)
 //
 // eps_hat is an eps outside the correction of v (Keras, ONNX). Both corrections are multiplied out of the fraction,
-// which leaves one root and one division. AdamW is this with decoupled weight decay, which the loop brings.
+// which leaves one root and one division; few want an eps inside the root, which takes an addition more. AdamW is this
+// with decoupled weight decay, which the loop brings.
 struct Adam {
     static constexpr const char* name = "adam";
     static constexpr const char* setting_names[] = {"lr", "beta1", "beta2", "eps", "eps_root", "eps_hat"};
@@ -44,7 +45,7 @@ struct Adam {
     template <class T, class Gradient>
     NPFUSE_FORMULA static T step(const Scalars<T>& s, Gradient g, T& exp_avg, T& exp_avg_sq) {
         update_averages(s, g, exp_avg, exp_avg_sq);
-        return s.quotient.of(exp_avg, square_root(exp_avg_sq + s.eps_root));
+        return s.quotient.of(exp_avg, square_root(exp_avg_sq));
     }
 
 protected:
@@ -52,6 +53,16 @@ protected:
     NPFUSE_FORMULA static void update_averages(const Scalars<T>& s, Gradient g, T& exp_avg, T& exp_avg_sq) {
         exp_avg = mix(s.decay1, exp_avg, s.gain1, g);
         exp_avg_sq = mix_square(s.decay2, exp_avg_sq, s.gain2, g);
+    }
+};
+
+struct AdamInside : Adam {
+    static constexpr const char* name = "adam_inside";
+
+    template <class T, class Gradient>
+    NPFUSE_FORMULA static T step(const Scalars<T>& s, Gradient g, T& exp_avg, T& exp_avg_sq) {
+        update_averages(s, g, exp_avg, exp_avg_sq);
+        return s.quotient.of(exp_avg, square_root(exp_avg_sq + s.eps_root));
     }
 };
 

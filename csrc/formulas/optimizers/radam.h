@@ -21,7 +21,7 @@ struct RAdam {
     struct Scalars {
         Factor<T> decay1, gain1;
         T decay2, gain2;
-        bool rectified;
+        T rectified;
         Quotient<T> quotient;
     };
 
@@ -38,7 +38,7 @@ struct RAdam {
             .gain1 = Factor<T>(1 - at.beta1),
             .decay2 = T(at.beta2),
             .gain2 = T(1 - at.beta2),
-            .rectified = rectified,
+            .rectified = T(rectified ? 1 : 0),
             .quotient = rectified ? Quotient<T>(lr * __builtin_sqrt(rectification), at.eps) : Quotient<T>(lr, 1),
         };
     }
@@ -47,7 +47,8 @@ struct RAdam {
     NPFUSE_FORMULA static T step(const Scalars<T>& s, Gradient g, T& exp_avg, T& exp_avg_sq) {
         exp_avg = mix(s.decay1, exp_avg, s.gain1, g);
         exp_avg_sq = mix_square(s.decay2, exp_avg_sq, s.gain2, g);
-        return s.quotient.of(exp_avg, s.rectified ? square_root(exp_avg_sq) : T(0));
+        const T root = square_root(exp_avg_sq);
+        return s.quotient.of(exp_avg, s.rectified != T(0) ? root : T(0));
     }
 };
 

@@ -10,6 +10,8 @@ from npfuse.optimizers._settings import Group, Options, Schedule, StepOptions, n
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+_KERNELS = {"outside": "adagrad", "inside": "adagrad_inside"}
+
 
 class Adagrad(Optimizer):
     """Adagrad: suits sparse gradients, whose rare parameters keep a high learning rate.
@@ -74,9 +76,9 @@ class Adagrad(Optimizer):
         **options: Unpack[Options],
     ) -> None:
         self._initial_sum = not_negative("initial_accumulator_value", initial_accumulator_value)
-        self._eps_placement = one_of("eps_placement", eps_placement, ("outside", "inside"))
+        self._eps_placement = one_of("eps_placement", eps_placement, _KERNELS)
         checks = {"lr_decay": not_negative, "eps": not_negative}
-        super().__init__(params, "adagrad", checks, {"lr": lr, "lr_decay": lr_decay, "eps": eps}, options)
+        super().__init__(params, _KERNELS[eps_placement], checks, {"lr": lr, "lr_decay": lr_decay, "eps": eps}, options)
 
     def _initial_state(self) -> dict[str, float]:
         return {"sum": self._initial_sum}
@@ -120,9 +122,9 @@ def adagrad_step(
     >>> param, total
     (array([0.5, 1.5]), array([1., 9.]))
     """
-    one_of("eps_placement", eps_placement, ("outside", "inside"))
+    one_of("eps_placement", eps_placement, _KERNELS)
     lr, lr_decay, eps = not_negative("lr", lr), not_negative("lr_decay", lr_decay), not_negative("eps", eps)
-    step_once("adagrad", param, grad, (sum,), step, _settings(lr, lr_decay, eps, eps_placement), options)
+    step_once(_KERNELS[eps_placement], param, grad, (sum,), step, _settings(lr, lr_decay, eps, eps_placement), options)
 
 
 def _settings(lr: float, lr_decay: float, eps: float, eps_placement: str) -> tuple[float, ...]:

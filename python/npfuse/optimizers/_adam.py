@@ -81,7 +81,7 @@ class Adam(Optimizer):
         **options: Unpack[Options],
     ) -> None:
         self._eps_placement = one_of("eps_placement", eps_placement, EPS_PLACES)
-        kernel = "adam_amsgrad" if flag("amsgrad", amsgrad) else "adam"
+        kernel = _kernel(flag("amsgrad", amsgrad), eps_placement)
         checks = {"betas": decay_rates, "eps": not_negative}
         super().__init__(params, kernel, checks, {"lr": lr, "betas": betas, "eps": eps}, options)
 
@@ -167,10 +167,14 @@ def adam_step(
     """
     one_of("eps_placement", eps_placement, EPS_PLACES)
     own = _settings(not_negative("lr", lr), decay_rates("betas", betas), not_negative("eps", eps), eps_placement)
-    if max_exp_avg_sq is None:
-        step_once("adam", param, grad, (exp_avg, exp_avg_sq), step, own, options)
-    else:
-        step_once("adam_amsgrad", param, grad, (exp_avg, exp_avg_sq, max_exp_avg_sq), step, own, options)
+    states = (exp_avg, exp_avg_sq) if max_exp_avg_sq is None else (exp_avg, exp_avg_sq, max_exp_avg_sq)
+    step_once(_kernel(len(states) == 3, eps_placement), param, grad, states, step, own, options)
+
+
+def _kernel(amsgrad: bool, eps_placement: str) -> str:
+    if amsgrad:
+        return "adam_amsgrad"
+    return "adam_inside" if eps_placement == "inside" else "adam"
 
 
 def _settings(lr: float, betas: tuple[float, float], eps: float, eps_placement: str) -> tuple[float, ...]:
