@@ -151,6 +151,11 @@ struct UpdateOperands {
 using UpdateLoop = void (*)(const Optimizer& optimizer, const PreparedUpdate& prepared, const UpdateOperands& operands,
                             std::ptrdiff_t n);
 
+// Adds (factor x)^2 of n numbers to norm_lanes sums, that of number k to sum (first + k) mod norm_lanes.
+inline constexpr int norm_lanes = 32;
+using SquareLoop = void (*)(const Operand& operand, double factor, std::ptrdiff_t first, std::ptrdiff_t n,
+                            double* lanes);
+
 struct KernelTable {
     const char* isa;
     ElementwiseLoop elementwise[storage_count];
@@ -162,6 +167,7 @@ struct KernelTable {
     LossLoop losses_float32;
     LossLoop losses_float64;
     UpdateLoop update[storage_count];  // by the parameter's storage
+    SquareLoop add_squares;
     Span<Activation> activations;
     Span<GatedActivation> gated_activations;
     Span<RowOperation> row_operations;

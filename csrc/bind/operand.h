@@ -16,13 +16,27 @@ std::optional<Storage> storage_of(PyArrayObject* array);
 
 std::string dtype_name(PyArrayObject* array);
 
+// A name is put together where something is wrong, and not before: there are a thousand of them in a step.
+template <class Name>
+PyArrayObject* array_or_throw(const py::handle& object, const Name& name) {
+    if (!PyArray_Check(object.ptr()))
+        throw py::type_error(name() + " must be a NumPy array, got " + Py_TYPE(object.ptr())->tp_name);
+    return as_array(object.ptr());
+}
+
+template <class Name>
+Storage storage_or_throw(PyArrayObject* array, const Name& name) {
+    if (const std::optional<Storage> storage = storage_of(array)) return *storage;
+    throw py::type_error(name() + " must be of float16, bfloat16, float32 or float64, got " + dtype_name(array));
+}
+
 bool same_shape(PyArrayObject* a, PyArrayObject* b);
 
 // Whether one stride leads through all elements of both arrays, meeting the same ones: both in C order, both in Fortran
 // order, or of one dimension.
 bool same_dense_order(PyArrayObject* a, PyArrayObject* b);
 
-// The stride belongs to such an array.
+// The stride is that of an array in C or Fortran order or of one dimension.
 Operand operand_of(PyArrayObject* array, Storage storage);
 
 }  // namespace npfuse::bind

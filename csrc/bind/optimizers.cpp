@@ -1,3 +1,6 @@
+#include <cmath>
+
+#include "norm_operands.h"
 #include "register.h"
 #include "runtime/isa.h"
 #include "updater.h"
@@ -36,7 +39,22 @@ void register_optimizers(py::module_& module) {
                                const py::tuple& states, const py::tuple& settings) {
         Updater updater(optimizer, true);
         updater.add(to_list(parameter), to_list(states), 0);
-        updater.step(to_list(gradient), to_list(settings));
+        updater.step(to_list(gradient), to_list(settings), 1, false, HUGE_VAL);
+    });
+    module.def("check_writeable", [](const py::list& arrays) {
+        OwnedMemory memory;
+        for (std::size_t i = 0; i < arrays.size(); ++i) {
+            const auto name = [&] { return "arrays[" + std::to_string(i) + "]"; };
+            PyArrayObject* array = array_or_throw(arrays[i], name);
+            if (!PyArray_ISWRITEABLE(array)) throw py::value_error(name() + " is read-only");
+            memory.add(array, name());
+        }
+        memory.settle();
+    });
+    module.def("global_norm", [](const py::tuple& arrays) {
+        const NormOperands operands(arrays);
+        const py::gil_scoped_release released;
+        return operands.norm();
     });
 }
 

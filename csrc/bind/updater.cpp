@@ -1,8 +1,10 @@
 #include "updater.h"
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 
+#include "norm_operands.h"
 #include "operand.h"
 #include "runtime/isa.h"
 
@@ -17,20 +19,6 @@ const Optimizer& find_optimizer(const std::string& name) {
     for (const Optimizer& optimizer : runtime::active_table().optimizers)
         if (name == optimizer.name) return optimizer;
     throw py::value_error("there is no optimizer named '" + name + "'");
-}
-
-// A name is put together where something is wrong, and not before: there are a thousand of them in a step.
-template <class Name>
-PyArrayObject* array_or_throw(const py::handle& object, const Name& name) {
-    if (!PyArray_Check(object.ptr()))
-        throw py::type_error(name() + " must be a NumPy array, got " + Py_TYPE(object.ptr())->tp_name);
-    return as_array(object.ptr());
-}
-
-template <class Name>
-Storage storage_or_throw(PyArrayObject* array, const Name& name) {
-    if (const std::optional<Storage> storage = storage_of(array)) return *storage;
-    throw py::type_error(name() + " must be of float16, bfloat16, float32 or float64, got " + dtype_name(array));
 }
 
 template <class Name>
@@ -153,7 +141,7 @@ void Updater::accept_gradient(std::size_t i, const py::handle& object) {
     if (!one_stride) {
         std::vector<const npy_intp*> strides = {slot.parameter.strides(), PyArray_STRIDES(gradient)};
         for (const HeldArray& state : slot.states) strides.push_back(state.strides());
-        slot.walk = std::make_unique<runtime::Walk>(slot.parameter.shape(), strides);
+        slot.walk = std::make_unique<runtime::Walk>(slot.parameter.shape(), strides, runtime::Walk::Order::memory);
     }
     update.walk = slot.walk.get();
     const bool usual = PyArray_ISCARRAY_RO(gradient) && storage == update.operands.parameter.storage;
@@ -177,7 +165,8 @@ std::vector<runtime::StepSettings> Updater::read_settings(const py::list& settin
     return result;
 }
 
-void Updater::step(const py::object& gradients, const py::list& settings) {
+bool Updater::step(const py::object& gradients, const py::list& settings, double factor, bool guarded,
+                   double largest_norm) {
     const InUse in_use(in_use_);
     if (!PyList_Check(gradients.ptr()) && !PyTuple_Check(gradients.ptr()))
         throw py::type_error(std::string("grads must be a list or tuple of arrays, got ") +
@@ -187,12 +176,22 @@ void Updater::step(const py::object& gradients, const py::list& settings) {
         throw py::value_error("grads must hold one array for each of the " + std::to_string(slots_.size()) +
                               " parameters, got " + std::to_string(held.size()));
     std::vector<double> numbers;
-    const std::vector<runtime::StepSettings> read = read_settings(settings, numbers);
+    std::vector<runtime::StepSettings> read = read_settings(settings, numbers);
     for (std::size_t i = 0; i < slots_.size(); ++i) accept_gradient(i, held[i]);
+
+    std::optional<NormOperands> norm_operands;
+    if (guarded || std::isfinite(largest_norm)) norm_operands.emplace(held);
 
     std::optional<py::gil_scoped_release> released;
     if (total_size_ >= worth_releasing_gil) released.emplace();
+    if (norm_operands) {
+        const double norm = norm_operands->norm() * std::abs(factor);
+        if (!std::isfinite(norm)) return false;
+        if (norm > largest_norm) factor *= largest_norm / norm;
+    }
+    for (runtime::StepSettings& each : read) each.common.gradient_scale *= factor;
     runtime::run_updates(optimizer_, read, updates_);
+    return true;
 }
 
 }  // namespace npfuse::bind

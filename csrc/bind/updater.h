@@ -25,8 +25,11 @@ public:
     // Adds parameters, and for each a tuple of states, that step with the settings of this number.
     void add(const py::list& parameters, const py::list& states, std::size_t settings);
 
-    // Each tuple of settings holds step, gradient_scale, coupled_decay, decoupled_decay and the optimizer's own.
-    void step(const py::object& gradients, const py::list& settings);
+    // Each tuple of settings holds step, gradient_scale, coupled_decay, decoupled_decay and the optimizer's own. Every
+    // gradient is multiplied by `factor` too, and then by what brings their common norm down to largest_norm. Where
+    // `guarded`, or where that norm is limited, a gradient that is not finite makes this return false, having done
+    // nothing.
+    bool step(const py::object& gradients, const py::list& settings, double factor, bool guarded, double largest_norm);
 
 private:
     struct Slot {

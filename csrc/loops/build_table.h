@@ -5,6 +5,7 @@
 #include "maxout.h"
 #include "parameter.h"
 #include "row_losses.h"
+#include "norm.h"
 #include "rows.h"
 #include "update.h"
 
@@ -23,6 +24,7 @@ constinit const KernelTable table = {
     .losses_float32 = run_loss<float>,
     .losses_float64 = run_loss<double>,
     .update = {run_update<float16>, run_update<bfloat16>, run_update<float>, run_update<double>},
+    .add_squares = add_squares,
     .activations = ActivationsOf<Activations>::span,
     .gated_activations = GatedActivationsOf<GatedActivations>::span,
     .row_operations = RowOperationsOf<RowOperations>::span,

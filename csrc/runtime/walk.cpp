@@ -4,7 +4,7 @@
 
 namespace npfuse::runtime {
 
-Walk::Walk(std::span<const std::ptrdiff_t> shape, std::span<const std::ptrdiff_t* const> strides) {
+Walk::Walk(std::span<const std::ptrdiff_t> shape, std::span<const std::ptrdiff_t* const> strides, Order order) {
     const std::size_t arrays = strides.size();
     std::vector<Dimension> sorted;
     for (std::size_t d = 0; d < shape.size(); ++d) {
@@ -13,9 +13,10 @@ Walk::Walk(std::span<const std::ptrdiff_t> shape, std::span<const std::ptrdiff_t
         for (std::size_t a = 0; a < arrays; ++a) dimension.strides[a] = strides[a][d];
         sorted.push_back(dimension);
     }
-    std::stable_sort(sorted.begin(), sorted.end(), [](const Dimension& x, const Dimension& y) {
-        return std::abs(x.strides[0]) > std::abs(y.strides[0]);
-    });
+    if (order == Order::memory)
+        std::stable_sort(sorted.begin(), sorted.end(), [](const Dimension& x, const Dimension& y) {
+            return std::abs(x.strides[0]) > std::abs(y.strides[0]);
+        });
 
     for (const Dimension& inner : sorted) {
         const auto continues = [&](const Dimension& outer) {

@@ -9,15 +9,17 @@
 
 namespace npfuse::runtime {
 
-// Element k of each array meets element k of the others, in the memory order of the first array and over as few
-// dimensions as the arrays together allow.
+// Element k of each array meets element k of the others, over as few dimensions as the arrays together allow.
 class Walk {
 public:
     static constexpr std::size_t max_arrays = 8;
     using Bytes = std::array<std::ptrdiff_t, max_arrays>;  // for each array
 
+    // In the order of the first array's memory, which is the quickest, or of its indices.
+    enum class Order { memory, index };
+
     // strides[a][d] is array a's stride along dimension d, in bytes.
-    Walk(std::span<const std::ptrdiff_t> shape, std::span<const std::ptrdiff_t* const> strides);
+    Walk(std::span<const std::ptrdiff_t> shape, std::span<const std::ptrdiff_t* const> strides, Order order);
 
     // Array a's stride along a run.
     std::ptrdiff_t run_stride(std::size_t a) const { return dimensions_.back().strides[a]; }

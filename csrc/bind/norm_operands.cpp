@@ -1,0 +1,23 @@
+#include "norm_operands.h"
+
+namespace npfuse::bind {
+
+NormOperands::NormOperands(const py::tuple& arrays) {
+    for (std::size_t i = 0; i < arrays.size(); ++i) {
+        const auto name = [&] { return "arrays[" + std::to_string(i) + "]"; };
+        PyArrayObject* array = array_or_throw(arrays[i], name);
+        const Storage storage = storage_or_throw(array, name);
+        // In the order of the indices, so that the layout changes no bit.
+        const bool one_stride = PyArray_IS_C_CONTIGUOUS(array) || PyArray_NDIM(array) == 1;
+        const runtime::Walk* walk = nullptr;
+        if (!one_stride) {
+            const std::span<const npy_intp> shape(PyArray_DIMS(array), PyArray_NDIM(array));
+            const npy_intp* strides[] = {PyArray_STRIDES(array)};
+            walks_.push_back(std::make_unique<runtime::Walk>(shape, strides, runtime::Walk::Order::index));
+            walk = walks_.back().get();
+        }
+        arrays_.push_back({operand_of(array, storage), PyArray_SIZE(array), walk});
+    }
+}
+
+}  // namespace npfuse::bind
