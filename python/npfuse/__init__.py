@@ -5,6 +5,7 @@ list of arrays in place with one native call. Every result has the same bits for
 and every instruction set with fused multiply-add.
 """
 
+from npfuse import schedules
 from npfuse._bias import bias_act, bias_act_backward
 from npfuse._glu import glu, glu_backward
 from npfuse._maxout import maxout, maxout_backward
@@ -13,6 +14,7 @@ from npfuse._native import __all__ as _ufuncs
 from npfuse._native import __version__
 from npfuse._prelu import prelu_backward
 from npfuse._runtime import get_num_threads, set_num_threads, show_config
+from npfuse.data import minibatches
 from npfuse.losses import *  # noqa: F403
 from npfuse.losses import __all__ as _losses
 from npfuse.optimizers import *  # noqa: F403
@@ -28,6 +30,8 @@ __all__ = [
     "maxout",
     "maxout_backward",
     "prelu_backward",
+    "minibatches",
+    "schedules",
     "set_num_threads",
     "show_config",
     *_ufuncs,

@@ -8,6 +8,7 @@ from npfuse.optimizers._adamax import Adamax, adamax_step
 from npfuse.optimizers._base import Optimizer
 from npfuse.optimizers._lion import Lion, lion_step
 from npfuse.optimizers._nadam import NAdam, nadam_step
+from npfuse.optimizers._norm import clip_by_global_norm, global_norm
 from npfuse.optimizers._radam import RAdam, radam_step
 from npfuse.optimizers._rmsprop import RMSprop, rmsprop_step
 from npfuse.optimizers._sgd import SGD, sgd_step
@@ -32,6 +33,8 @@ __all__ = [
     "adagrad_step",
     "adam_step",
     "adamax_step",
+    "clip_by_global_norm",
+    "global_norm",
     "lion_step",
     "nadam_step",
     "radam_step",

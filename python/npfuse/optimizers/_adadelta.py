@@ -54,7 +54,7 @@ class Adadelta(Optimizer):
     >>> weights = np.array([1.0, -2.0])
     >>> optimizer = nf.Adadelta([weights])
     >>> for _ in range(2000):
-    ...     optimizer.step([2 * weights])  # the gradient of the sum of squares
+    ...     _ = optimizer.step([2 * weights])  # the gradient of the sum of squares
     >>> bool(np.abs(weights).max() < 1e-3)
     True
     """

@@ -59,7 +59,7 @@ class Adagrad(Optimizer):
     >>> weights = np.array([1.0, -2.0])
     >>> optimizer = nf.Adagrad([weights], lr=1.0)
     >>> for _ in range(200):
-    ...     optimizer.step([2 * weights])  # the gradient of the sum of squares
+    ...     _ = optimizer.step([2 * weights])  # the gradient of the sum of squares
     >>> bool(np.abs(weights).max() < 1e-3)
     True
     """

@@ -64,7 +64,7 @@ class Adam(Optimizer):
     >>> weights = np.array([1.0, -2.0])
     >>> optimizer = nf.Adam([weights], lr=0.1)
     >>> for _ in range(200):
-    ...     optimizer.step([2 * weights])  # the gradient of the sum of squares
+    ...     _ = optimizer.step([2 * weights])  # the gradient of the sum of squares
     >>> bool(np.abs(weights).max() < 1e-3)
     True
     """
@@ -119,7 +119,7 @@ class AdamW(Adam):
     >>> weights = np.array([1.0, -2.0])
     >>> optimizer = nf.AdamW([weights], lr=0.1)
     >>> for _ in range(200):
-    ...     optimizer.step([2 * weights])  # the gradient of the sum of squares
+    ...     _ = optimizer.step([2 * weights])  # the gradient of the sum of squares
     >>> bool(np.abs(weights).max() < 1e-3)
     True
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from npfuse.optimizers._settings import (
     learning_rate,
     no_more_than,
     not_negative,
+    positive,
 )
 
 if TYPE_CHECKING:
@@ -136,9 +138,13 @@ class Optimizer(ABC):
     def _own_settings(self, group: Group, lr: float, step: int) -> tuple[float, ...]:
         """Return the kernel's own settings, in its order."""
 
+    def _initially_carried(self) -> dict[str, float]:
+        """Return the numbers that a group carries from step to step besides its states."""
+        return {}
+
     def _carried(self, group: Group) -> dict[str, float]:
-        """Return what the group carries to the next step, `group.steps` of which have been taken."""
-        return group.carried
+        """Return them after `group.steps` steps."""
+        return {}
 
     def _initial_state(self) -> dict[str, float]:
         """Return what the states are filled with where that is not 0."""
@@ -193,6 +199,7 @@ class Optimizer(ABC):
             raise TypeError(f"params must be a list of arrays, got {type(params).__name__}")
         no_more_than(self._checks, settings)
         group = Group(tuple(params), self._checks, {**self._defaults, **settings})
+        group.carried = self._initially_carried()
         states = [self._new_state(param) for param in group.params]
         self._updater.add(list(params), [tuple(state.values()) for state in states], len(self._groups))
         self._groups.append(group)
@@ -206,13 +213,22 @@ class Optimizer(ABC):
         names = _native.optimizers[self._kernel]["states"]
         return {name: np.full_like(param, initial.get(name, 0.0), dtype, subok=False) for name in names}
 
-    def step(self, grads: Sequence[Array]) -> None:
+    def step(self, grads: Sequence[Array], *, scale: float | None = None, clip_norm: float | None = None) -> bool:
         """Update every parameter in place.
 
         Parameters
         ----------
         grads : list of ndarray
             A gradient for each parameter, of its shape and of any floating-point dtype, byte order and layout.
+        scale : float, optional
+            What the loss was multiplied by: the gradients are divided by it.
+        clip_norm : float, optional
+            Scale the gradients down to this norm, that of all numbers together, if theirs is larger.
+
+        Returns
+        -------
+        bool
+            True, or False where `scale` or `clip_norm` is given and a gradient is not finite: nothing has changed then.
 
         Raises
         ------
@@ -221,13 +237,128 @@ class Optimizer(ABC):
         ValueError
             If there is not one gradient for each parameter, a shape differs, a gradient shares memory with a parameter
             or state, or a parameter has become read-only. No parameter and no state has changed then.
+
+        Notes
+        -----
+        Without `scale` and `clip_norm` infinities and NaN go where arithmetic takes them. With them the gradients are
+        read once more beforehand.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import npfuse as nf
+        >>> optimizer = nf.SGD([np.zeros(2)], lr=1.0)
+        >>> optimizer.step([np.array([np.inf, 1.0])], scale=1024.0)
+        False
+        >>> optimizer.step([np.array([30.0, 40.0])], scale=10.0, clip_norm=0.5)
+        True
+        >>> optimizer.params[0]
+        array([-0.3, -0.4])
         """
-        self._updater.step(grads, [self._settings(group, group.steps + 1) for group in self._groups])
-        for group in self._groups:
-            group.steps += 1
-            group.carried = self._carried(group)
+        factor = 1.0 if scale is None else 1.0 / positive("scale", scale)
+        largest = math.inf if clip_norm is None else positive("clip_norm", clip_norm)
+        settings = [self._settings(group, group.steps + 1) for group in self._groups]
+        done: bool = self._updater.step(grads, settings, factor, scale is not None, largest)
+        if done:
+            for group in self._groups:
+                group.steps += 1
+                group.carried = self._carried(group)
+        return done
 
     def _settings(self, group: Group, step: int) -> tuple[float, ...]:
         lr = group.lr
         common = common_settings(step, lr, group["weight_decay"], decoupled=self._decoupled, maximize=group["maximize"])
         return common + self._own_settings(group, lr, step)
+
+    def state_dict(self) -> dict[str, Array]:
+        """Return everything that the next steps depend on besides the parameters and gradients, as plain arrays.
+
+        Returns
+        -------
+        dict of ndarray
+            Copies by name: settings, numbers of steps, states. What ``np.savez`` and safetensors store. A learning rate
+            that is a schedule is left out: give it to the optimizer that loads the rest.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import npfuse as nf
+        >>> optimizer = nf.SGD([np.zeros(3)], lr=0.1, momentum=0.9)
+        >>> sorted(optimizer.state_dict())[-2:]
+        ['sgd_momentum.group0.weight_decay', 'sgd_momentum.param0.momentum_buffer']
+        """
+        return {name: np.array(value) for name, value in self._everything().items()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from where another optimizer of this kind was.
+
+        Parameters
+        ----------
+        state : mapping of str to ndarray
+            What `state_dict` returned, or ``np.load`` of it.
+
+        Raises
+        ------
+        KeyError
+            If a name is missing or unknown, as in the state of another kind of optimizer.
+        TypeError
+            If an array is of another dtype.
+        ValueError
+            If an array is of another shape, or a setting out of its range. Nothing has changed then.
+        """
+        present = self._everything()
+        missing, unknown = present.keys() - state.keys(), state.keys() - present.keys()
+        if missing or unknown:
+            problem = f"lacks {sorted(missing)[0]}" if missing else f"has {sorted(unknown)[0]}, which is unknown here"
+            raise KeyError(f"state {problem}")
+        loaded = {name: np.asarray(state[name]) for name in present}
+        for name, value in present.items():
+            expected = np.asarray(value)
+            if loaded[name].shape != expected.shape:
+                raise ValueError(f"{name} must be of shape {expected.shape}, got {loaded[name].shape}")
+            if loaded[name].dtype != expected.dtype:
+                raise TypeError(f"{name} must be of {expected.dtype}, got {loaded[name].dtype}")
+        changes = [self._loaded_group(i, group, loaded) for i, group in enumerate(self._groups)]
+        for group, change in zip(self._groups, changes, strict=True):
+            group.__dict__.update(change.__dict__)
+        for name, value in present.items():
+            if isinstance(value, np.ndarray):
+                value[...] = loaded[name]
+
+    def _everything(self) -> dict[str, Any]:
+        """Return the settings and numbers, and the arrays themselves, by the names they are saved under."""
+        named: dict[str, Any] = {}
+        for i, group in enumerate(self._groups):
+            numbers = {"steps": np.int64(group.steps), **group, **self._initially_carried(), **group.carried}
+            for name, value in numbers.items():
+                if not callable(value):
+                    named[f"{self._kernel}.group{i}.{name}"] = value
+        for i, arrays in enumerate(self._state):
+            for name, array in arrays.items():
+                named[f"{self._kernel}.param{i}.{name}"] = array
+        return named
+
+    def _loaded_group(self, i: int, group: Group, loaded: Mapping[str, Array]) -> Group:
+        """Return the group with what was loaded in place of what it had."""
+        prefix = f"{self._kernel}.group{i}."
+        numbers = {name.removeprefix(prefix): a.tolist() for name, a in loaded.items() if name.startswith(prefix)}
+        change = Group(
+            group.params, self._checks, {**group, **{name: numbers[name] for name in group if name in numbers}}
+        )
+        change.steps = numbers["steps"]
+        if change.steps < 0:
+            raise ValueError(f"{prefix}steps must be at least 0, got {change.steps}")
+        change.carried = {name: numbers[name] for name in self._initially_carried()}
+        return change
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a pickle keeps: everything but the native side, which is made anew."""
+        return {name: value for name, value in self.__dict__.items() if name != "_updater"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._updater = _native.Updater(self._kernel)
+        states = iter(self._state)
+        for i, group in enumerate(self._groups):
+            own = [tuple(next(states).values()) for _ in group.params]
+            self._updater.add(list(group.params), own, i)

@@ -52,7 +52,7 @@ class Lion(Optimizer):
     >>> weights = np.array([1.0, -2.0])
     >>> optimizer = nf.Lion([weights], lr=0.01)
     >>> for _ in range(600):
-    ...     optimizer.step([2 * weights])  # the gradient of the sum of squares
+    ...     _ = optimizer.step([2 * weights])  # the gradient of the sum of squares
     >>> bool(np.abs(weights).max() < 1e-3)
     True
     """

@@ -58,7 +58,7 @@ class NAdam(Optimizer):
     >>> weights = np.array([1.0, -2.0])
     >>> optimizer = nf.NAdam([weights], lr=0.1)
     >>> for _ in range(200):
-    ...     optimizer.step([2 * weights])  # the gradient of the sum of squares
+    ...     _ = optimizer.step([2 * weights])  # the gradient of the sum of squares
     >>> bool(np.abs(weights).max() < 1e-3)
     True
     """
@@ -77,12 +77,14 @@ class NAdam(Optimizer):
         super().__init__(params, "nadam", checks, settings, options)
 
     def _own_settings(self, group: Group, lr: float, step: int) -> tuple[float, ...]:
-        mu_product = group.carried.get("mu_product", 1.0)
-        return (lr, *group["betas"], group["eps"], group["momentum_decay"], mu_product)
+        return (lr, *group["betas"], group["eps"], group["momentum_decay"], group.carried["mu_product"])
+
+    def _initially_carried(self) -> dict[str, float]:
+        return {"mu_product": 1.0}
 
     def _carried(self, group: Group) -> dict[str, float]:
         mu = _momentum(group["betas"][0], group["momentum_decay"], group.steps)
-        return {"mu_product": group.carried.get("mu_product", 1.0) * mu}
+        return {"mu_product": group.carried["mu_product"] * mu}
 
 
 def nadam_step(

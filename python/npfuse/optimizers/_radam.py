@@ -58,7 +58,7 @@ class RAdam(Optimizer):
     >>> weights = np.array([1.0, -2.0])
     >>> optimizer = nf.RAdam([weights], lr=0.1)
     >>> for _ in range(200):
-    ...     optimizer.step([2 * weights])  # the gradient of the sum of squares
+    ...     _ = optimizer.step([2 * weights])  # the gradient of the sum of squares
     >>> bool(np.abs(weights).max() < 0.02)
     True
     """

@@ -76,7 +76,7 @@ class RMSprop(Optimizer):
     >>> weights = np.array([1.0, -2.0])
     >>> optimizer = nf.RMSprop([weights], lr=0.01)
     >>> for _ in range(500):
-    ...     optimizer.step([2 * weights])  # the gradient of the sum of squares
+    ...     _ = optimizer.step([2 * weights])  # the gradient of the sum of squares
     >>> bool(np.abs(weights).max() < 0.02)
     True
     """

@@ -46,6 +46,14 @@ def not_negative(name: str, value: Any) -> float:
     return checked
 
 
+def positive(name: str, value: Any) -> float:
+    """Return a number above 0."""
+    checked = number(name, value)
+    if checked <= 0:
+        raise ValueError(f"{name} must be above 0, got {value!r}")
+    return checked
+
+
 def decay_rate(name: str, value: Any) -> float:
     """Return a number in [0, 1)."""
     checked = number(name, value)

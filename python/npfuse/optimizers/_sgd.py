@@ -60,7 +60,7 @@ class SGD(Optimizer):
     >>> weights = np.array([1.0, -2.0])
     >>> optimizer = nf.SGD([weights], lr=0.1, momentum=0.9)
     >>> for _ in range(200):
-    ...     optimizer.step([2 * weights])  # the gradient of the sum of squares
+    ...     _ = optimizer.step([2 * weights])  # the gradient of the sum of squares
     >>> bool(np.abs(weights).max() < 1e-3)
     True
     """

@@ -57,7 +57,7 @@ class Yogi(Optimizer):
     >>> weights = np.array([1.0, -2.0])
     >>> optimizer = nf.Yogi([weights], lr=0.1)
     >>> for _ in range(300):
-    ...     optimizer.step([2 * weights])  # the gradient of the sum of squares
+    ...     _ = optimizer.step([2 * weights])  # the gradient of the sum of squares
     >>> bool(np.abs(weights).max() < 1e-2)
     True
     """
