@@ -461,17 +461,17 @@ OPTIMIZERS = [
             {"eps_placement": "inside", "eps": 1e-3},
         ],
     ),
-    *rows(
+    *optimizer_rows(
         nf.AdamW,
-        reference.adam,
+        reference_optimizers.adam,
         {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.01},
         implied={"decoupled_weight_decay": True},
         in_torch=[{}, {"weight_decay": 0.3, "amsgrad": True, "lr": 0.1}],
         elsewhere=[{"weight_decay": 0.004, "eps": 1e-7, "eps_placement": "hat"}],
     ),
-    *rows(
+    *optimizer_rows(
         nf.Adagrad,
-        reference.adagrad,
+        reference_optimizers.adagrad,
         {"lr": 1e-2, "lr_decay": 0.0, "eps": 1e-10, "weight_decay": 0.0},
         in_torch=[
             {},
@@ -480,16 +480,16 @@ OPTIMIZERS = [
         ],
         elsewhere=[{"initial_accumulator_value": 0.1, "eps": 1e-3, "eps_placement": "inside"}],
     ),
-    *rows(
+    *optimizer_rows(
         nf.Adadelta,
-        reference.adadelta,
+        reference_optimizers.adadelta,
         {"lr": 1.0, "rho": 0.9, "eps": 1e-6, "weight_decay": 0.0},
         in_torch=[{}, {"weight_decay": 0.01}, {"lr": 0.001, "rho": 0.95, "eps": 1e-7, "maximize": True}],
         elsewhere=[],
     ),
-    *rows(
+    *optimizer_rows(
         nf.RMSprop,
-        reference.rmsprop,
+        reference_optimizers.rmsprop,
         {"lr": 1e-2, "alpha": 0.99, "eps": 1e-8, "momentum": 0.0, "weight_decay": 0.0},
         in_torch=[
             {},
@@ -504,16 +504,16 @@ OPTIMIZERS = [
             {"alpha": 0.9, "eps": 1e-7, "eps_placement": "inside", "momentum": 0.9, "velocity": True},
         ],
     ),
-    *rows(
+    *optimizer_rows(
         nf.Adamax,
-        reference.adamax,
+        reference_optimizers.adamax,
         {"lr": 2e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0},
         in_torch=[{}, {"weight_decay": 0.01}, {"betas": (0.5, 0.7), "eps": 1e-3, "maximize": True}],
         elsewhere=[{"eps": 1e-3, "eps_placement": "outside"}],
     ),
-    *rows(
+    *optimizer_rows(
         nf.NAdam,
-        reference.nadam,
+        reference_optimizers.nadam,
         {"lr": 2e-3, "betas": (0.9, 0.999), "eps": 1e-8, "momentum_decay": 4e-3, "weight_decay": 0.0},
         in_torch=[
             {},
@@ -523,9 +523,9 @@ OPTIMIZERS = [
         ],
         elsewhere=[],
     ),
-    *rows(
+    *optimizer_rows(
         nf.RAdam,
-        reference.radam,
+        reference_optimizers.radam,
         {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0},
         in_torch=[
             {},
@@ -535,23 +535,23 @@ OPTIMIZERS = [
         ],
         elsewhere=[],
     ),
-    *rows(
+    *optimizer_rows(
         nf.Yogi,
-        reference.yogi,
+        reference_optimizers.yogi,
         {"lr": 1e-2, "betas": (0.9, 0.999), "eps": 1e-3, "weight_decay": 0.0},
         in_torch=[],
         elsewhere=[{}, {"weight_decay": 0.01}, {"betas": (0.5, 0.7), "maximize": True, "initial_accumulator": 0.1}],
     ),
-    *rows(
+    *optimizer_rows(
         nf.AdaBelief,
-        reference.adabelief,
+        reference_optimizers.adabelief,
         {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-16, "weight_decay": 0.0},
         in_torch=[],
         elsewhere=[{}, {"weight_decay": 0.01, "decoupled_weight_decay": True}, {"weight_decay": 0.01, "eps": 1e-8}],
     ),
-    *rows(
+    *optimizer_rows(
         nf.Lion,
-        reference.lion,
+        reference_optimizers.lion,
         {"lr": 1e-4, "betas": (0.9, 0.99), "weight_decay": 0.0},
         implied={"decoupled_weight_decay": True},
         in_torch=[],

@@ -153,11 +153,13 @@ def test_the_library_needs_numpy_only(path: Path) -> None:
         assert package in {
             "npfuse",
             "numpy",
+            "abc",
             "collections",
             "typing",
             "__future__",
             "importlib",
             "math",
+            "numbers",
             "operator",
             "platform",
             "sys",

@@ -1,8 +1,9 @@
 """Half-type parameters: float32 states, master copies, rounding at random."""
 
-import npfuse as nf
 import numpy as np
 import pytest
+
+import npfuse as nf
 from table import OPTIMIZERS
 
 ml_dtypes = pytest.importorskip("ml_dtypes")

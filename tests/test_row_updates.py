@@ -1,8 +1,9 @@
 """Steps on some rows of a table only."""
 
-import npfuse as nf
 import numpy as np
 import pytest
+
+import npfuse as nf
 
 MAKERS = {
     "SGD": lambda params: nf.SGD(params, lr=0.1),

@@ -121,6 +121,17 @@ class Optimizer(ABC):
 
     Subnormal numbers in a state count as zero. A gradient that stays zero lets averages shrink until they are
     subnormal, where rounding would hold them for ever, and where most processors are slow; no parameter can tell.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import npfuse as nf
+    >>> weights, bias = np.zeros((3, 2), np.float32), np.zeros(2, np.float32)
+    >>> optimizer = nf.Adam([{"params": [weights], "weight_decay": 0.01}, {"params": [bias], "lr": 0.1}], lr=1e-3)
+    >>> optimizer.step([np.ones((3, 2)), np.ones(2)])
+    True
+    >>> bias.round(6)
+    array([-0.1, -0.1], dtype=float32)
     """
 
     _decoupled_by_default = False
