@@ -144,14 +144,30 @@ struct Operand {
     bool swapped, aligned;
 };
 
+// Where bfloat16 is to be rounded up or down at random: what the random bits are a function of, besides the element.
+struct StochasticRounding {
+    unsigned long long seed;
+    unsigned array, step;
+};
+
 struct UpdateOperands {
     Operand parameter, gradient;
     Operand states[max_states];
+    Operand copy;                        // takes the parameter too, in its own storage, where data is not null
+    const StochasticRounding* rounding;  // of a bfloat16 parameter, or null
+    std::ptrdiff_t first;                // the number of the first element in its array
 };
 
 // A step over memory of any kind. It computes in the type that the parameter's storage computes in.
 using UpdateLoop = void (*)(const Optimizer& optimizer, const PreparedUpdate& prepared, const UpdateOperands& operands,
                             std::ptrdiff_t n);
+
+// The sum of several rows of gradients, in the type that the parameter's storage computes in. The operand is the first
+// of them; row i lies rows[i] - rows[0] times stride bytes from it. At most max_row_sum numbers, for which sums has
+// room.
+inline constexpr std::ptrdiff_t max_row_sum = 1024;
+using RowSumLoop = void (*)(const Operand& gradient, const std::ptrdiff_t* rows, std::ptrdiff_t count,
+                            std::ptrdiff_t stride, std::ptrdiff_t n, void* sums);
 
 // Adds (factor x)^2 of n numbers to norm_lanes sums, that of number k to sum (first + k) mod norm_lanes.
 inline constexpr int norm_lanes = 32;
@@ -169,6 +185,7 @@ struct KernelTable {
     LossLoop losses_float32;
     LossLoop losses_float64;
     UpdateLoop update[storage_count];  // by the parameter's storage
+    RowSumLoop sum_rows[storage_count];
     SquareLoop add_squares;
     Span<Activation> activations;
     Span<GatedActivation> gated_activations;

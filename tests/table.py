@@ -391,7 +391,7 @@ class Kernel:
         if not self.backward or self.activation.slope_zero is None:
             return inf, inf
         zero = self.activation.slope_zero(*self.parameters)
-        return zero - abs(zero) * 3 / 4, zero + abs(zero) * 3 / 4
+        return zero - abs(zero), zero + abs(zero)
 
     def near_zero_of_slope(self, x: np.ndarray) -> np.ndarray:
         low, high = self.zone_around_zero

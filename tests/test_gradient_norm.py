@@ -1,8 +1,9 @@
 """Loss scales, clipping by the norm of all gradients, and that norm itself."""
 
-import npfuse as nf
 import numpy as np
 import pytest
+
+import npfuse as nf
 
 SHAPES = [(3, 4), (50_000,), (), (0,), (7, 5, 33)]
 

@@ -1,8 +1,9 @@
 """Batches of rows."""
 
-import npfuse as nf
 import numpy as np
 import pytest
+
+import npfuse as nf
 
 X, Y = np.arange(20.0).reshape(10, 2), np.arange(10)
 

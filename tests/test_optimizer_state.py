@@ -3,9 +3,10 @@
 import copy
 import pickle
 
-import npfuse as nf
 import numpy as np
 import pytest
+
+import npfuse as nf
 from table import OPTIMIZERS
 
 row_by_row = pytest.mark.parametrize("row", OPTIMIZERS, ids=str)

@@ -4,12 +4,13 @@ import os
 import subprocess
 import sys
 
-import npfuse as nf
 import numpy as np
 import pytest
+from numpy.lib.stride_tricks import as_strided
+
+import npfuse as nf
 import reference_optimizers as reference
 from npfuse import _native
-from numpy.lib.stride_tricks import as_strided
 from table import OPTIMIZERS
 
 STEP = 7  # of the states that a single step starts from

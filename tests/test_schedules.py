@@ -2,9 +2,10 @@
 
 import pickle
 
-import npfuse as nf
 import numpy as np
 import pytest
+
+import npfuse as nf
 
 schedules = nf.schedules
 

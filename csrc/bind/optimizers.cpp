@@ -1,3 +1,5 @@
+#include <pybind11/stl.h>
+
 #include <cmath>
 
 #include "norm_operands.h"
@@ -31,13 +33,16 @@ void register_optimizers(py::module_& module) {
     module.attr("optimizers") = optimizers;
 
     py::class_<Updater>(module, "Updater")
-        .def(py::init<const std::string&, bool>(), py::arg("optimizer"), py::arg("single") = false)
+        .def(py::init<const std::string&, bool, std::optional<std::uint64_t>>(), py::arg("optimizer"),
+             py::arg("single") = false, py::arg("seed") = py::none())
         .def("add", &Updater::add)
-        .def("step", &Updater::step);
+        .def("group_of", &Updater::settings_of)
+        .def("step", &Updater::step)
+        .def("step_rows", &Updater::step_rows);
 
     module.def("step_once", [](const std::string& optimizer, const py::object& parameter, const py::object& gradient,
                                const py::tuple& states, const py::tuple& settings) {
-        Updater updater(optimizer, true);
+        Updater updater(optimizer, true, std::nullopt);
         updater.add(to_list(parameter), to_list(states), 0);
         updater.step(to_list(gradient), to_list(settings), 1, false, HUGE_VAL);
     });

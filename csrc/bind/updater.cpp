@@ -58,7 +58,8 @@ private:
 
 }  // namespace
 
-Updater::Updater(const std::string& optimizer, bool single) : optimizer_(find_optimizer(optimizer)), single_(single) {}
+Updater::Updater(const std::string& optimizer, bool single, std::optional<std::uint64_t> seed)
+    : optimizer_(find_optimizer(optimizer)), single_(single), seed_(seed) {}
 
 std::string Updater::parameter_name(std::size_t i) const {
     return single_ ? "param" : "params[" + std::to_string(i) + "]";
@@ -69,7 +70,8 @@ std::string Updater::gradient_name(std::size_t i) const {
 }
 
 std::string Updater::state_name(std::size_t i, std::size_t k) const {
-    return optimizer_.states[k] + (single_ ? "" : " of " + parameter_name(i));
+    const std::string name = k < optimizer_.states.count ? optimizer_.states[k] : "master";
+    return name + (single_ ? "" : " of " + parameter_name(i));
 }
 
 void Updater::add(const py::list& parameters, const py::list& states, std::size_t settings) {
@@ -88,7 +90,7 @@ void Updater::add(const py::list& parameters, const py::list& states, std::size_
         storage_or_throw(array_or_throw(parameters[j], name), name);
         Slot slot{own(parameters[j], name), {}, nullptr, nullptr};
         const py::tuple own_states = states[j];
-        for (std::size_t k = 0; k < optimizer_.states.count; ++k) {
+        for (std::size_t k = 0; k < own_states.size(); ++k) {
             const auto name_of_state = [&] { return state_name(i, k); };
             check_state(array_or_throw(own_states[k], name_of_state), slot.parameter.get(), name_of_state);
             slot.states.push_back(own(own_states[k], name_of_state));
@@ -100,16 +102,39 @@ void Updater::add(const py::list& parameters, const py::list& states, std::size_
     memory_ = std::move(memory);
     settings_count_ = std::max(settings_count_, settings + 1);
     for (Slot& slot : slots) {
-        runtime::ArrayUpdate update{};
-        update.size = PyArray_SIZE(slot.parameter.get());
-        update.settings = settings;
-        update.operands.parameter = operand_of(slot.parameter.get(), *storage_of(slot.parameter.get()));
-        for (std::size_t k = 0; k < slot.states.size(); ++k)
-            update.operands.states[k] = operand_of(slot.states[k].get(), *storage_of(slot.states[k].get()));
-        total_size_ += update.size;
-        updates_.push_back(update);
+        const std::ptrdiff_t size = PyArray_SIZE(slot.parameter.get());
+        total_size_ += size;
+        updates_.push_back({owned_operands(slot), size, settings, nullptr});
         slots_.push_back(std::move(slot));
     }
+    roundings_.resize(slots_.size());
+}
+
+UpdateOperands Updater::owned_operands(const Slot& slot) const {
+    const auto operand = [](const HeldArray& held) { return operand_of(held.get(), *storage_of(held.get())); };
+    UpdateOperands operands{};
+    operands.parameter = operand(slot.parameter);
+    for (std::size_t k = 0; k < optimizer_.states.count; ++k) operands.states[k] = operand(slot.states[k]);
+    if (has_master(slot)) {
+        operands.copy = operands.parameter;
+        operands.parameter = operand(slot.states.back());
+    }
+    return operands;
+}
+
+std::vector<const npy_intp*> Updater::strides_in_walk(const Slot& slot, PyArrayObject* gradient) const {
+    std::vector<const npy_intp*> strides = {slot.parameter.strides(), PyArray_STRIDES(gradient)};
+    for (const HeldArray& state : slot.states) strides.push_back(state.strides());
+    if (has_master(slot)) std::swap(strides.front(), strides.back());
+    return strides;
+}
+
+// The random bits of a step depend on its number, the array's and the element's, and on nothing else.
+void Updater::set_rounding(std::size_t i, double step) {
+    UpdateOperands& operands = updates_[i].operands;
+    if (!seed_ || operands.parameter.storage != Storage::bfloat16) return;
+    roundings_[i] = {*seed_, static_cast<unsigned>(i), static_cast<unsigned>(step)};
+    operands.rounding = &roundings_[i];
 }
 
 bool Updater::was_accepted(const Slot& slot, PyArrayObject* gradient) {
@@ -117,12 +142,16 @@ bool Updater::was_accepted(const Slot& slot, PyArrayObject* gradient) {
            PyArray_TYPE(gradient) == PyArray_TYPE(slot.parameter.get()) && same_shape(gradient, slot.parameter.get());
 }
 
+void Updater::check_slot(std::size_t i) const {
+    const Slot& slot = slots_[i];
+    check_owned(slot.parameter, [&] { return parameter_name(i); });
+    for (std::size_t k = 0; k < slot.states.size(); ++k) check_owned(slot.states[k], [&] { return state_name(i, k); });
+}
+
 // Checks all there is to check before a step, and notes where the gradient is.
 void Updater::accept_gradient(std::size_t i, const py::handle& object) {
     Slot& slot = slots_[i];
-    check_owned(slot.parameter, [&] { return parameter_name(i); });
-    for (std::size_t k = 0; k < slot.states.size(); ++k) check_owned(slot.states[k], [&] { return state_name(i, k); });
-
+    check_slot(i);
     const auto name = [&] { return gradient_name(i); };
     PyArrayObject* gradient = array_or_throw(object, name);
     if (was_accepted(slot, gradient)) return;
@@ -139,12 +168,11 @@ void Updater::accept_gradient(std::size_t i, const py::handle& object) {
     for (const HeldArray& state : slot.states) one_stride = one_stride && same_dense_order(parameter, state.get());
     slot.walk.reset();
     if (!one_stride) {
-        std::vector<const npy_intp*> strides = {slot.parameter.strides(), PyArray_STRIDES(gradient)};
-        for (const HeldArray& state : slot.states) strides.push_back(state.strides());
-        slot.walk = std::make_unique<runtime::Walk>(slot.parameter.shape(), strides, runtime::Walk::Order::memory);
+        slot.walk = std::make_unique<runtime::Walk>(slot.parameter.shape(), strides_in_walk(slot, gradient),
+                                                    runtime::Walk::Order::memory);
     }
     update.walk = slot.walk.get();
-    const bool usual = PyArray_ISCARRAY_RO(gradient) && storage == update.operands.parameter.storage;
+    const bool usual = PyArray_ISCARRAY_RO(gradient) && PyArray_TYPE(gradient) == PyArray_TYPE(parameter);
     slot.accepted_gradient = usual ? PyArray_DATA(gradient) : nullptr;
 }
 
@@ -152,7 +180,6 @@ std::vector<runtime::StepSettings> Updater::read_settings(const py::list& settin
                                                           std::vector<double>& numbers) const {
     constexpr std::size_t common_count = sizeof(UpdateSettings) / sizeof(double);
     const std::size_t count = common_count + optimizer_.setting_names.count;
-    if (settings.size() != settings_count_) throw py::value_error("settings: one tuple for each number is needed");
     numbers.reserve(settings.size() * count);
     std::vector<runtime::StepSettings> result;
     for (const py::handle& item : settings) {
@@ -177,7 +204,11 @@ bool Updater::step(const py::object& gradients, const py::list& settings, double
                               " parameters, got " + std::to_string(held.size()));
     std::vector<double> numbers;
     std::vector<runtime::StepSettings> read = read_settings(settings, numbers);
-    for (std::size_t i = 0; i < slots_.size(); ++i) accept_gradient(i, held[i]);
+    if (read.size() != settings_count_) throw py::value_error("settings: one tuple for each number is needed");
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+        accept_gradient(i, held[i]);
+        set_rounding(i, read[updates_[i].settings].common.step);
+    }
 
     std::optional<NormOperands> norm_operands;
     if (guarded || std::isfinite(largest_norm)) norm_operands.emplace(held);
@@ -192,6 +223,44 @@ bool Updater::step(const py::object& gradients, const py::list& settings, double
     for (runtime::StepSettings& each : read) each.common.gradient_scale *= factor;
     runtime::run_updates(optimizer_, read, updates_);
     return true;
+}
+
+void Updater::step_rows(std::size_t i, const Integers& rows, const Integers& ends, const Integers& order,
+                        const py::object& gradients, const py::tuple& settings, double factor) {
+    const InUse in_use(in_use_);
+    check_slot(i);
+    const Slot& slot = slots_[i];
+    const auto name = [] { return std::string("grads"); };
+    PyArrayObject* gradient = array_or_throw(gradients, name);
+    const Storage storage = storage_or_throw(gradient, name);
+    if (const std::string* owned = memory_.sharing_with(gradient, nullptr))
+        throw py::value_error("grads shares memory with " + *owned);
+
+    std::vector<double> numbers;
+    py::list one_set;
+    one_set.append(settings);
+    runtime::StepSettings read = read_settings(one_set, numbers)[0];
+    read.common.gradient_scale *= factor;
+    set_rounding(i, read.common.step);
+
+    std::vector<const npy_intp*> strides = strides_in_walk(slot, gradient);
+    runtime::RowUpdate update{updates_[i], {}, {}};
+    for (std::size_t a = 0; a < strides.size(); ++a) update.row_strides[a] = *strides[a]++;
+    const runtime::Walk walk(slot.parameter.shape().subspan(1), strides, runtime::Walk::Order::memory);
+    update.row.walk = &walk;
+    update.row.operands.gradient = operand_of(gradient, storage);
+    update.row.size /= std::max<npy_intp>(slot.parameter.shape()[0], 1);
+
+    std::vector<runtime::RowGradients> row_gradients;
+    std::ptrdiff_t begin = 0;
+    for (py::ssize_t row = 0; row < rows.size(); ++row) {
+        const std::ptrdiff_t end = ends.at(row);
+        row_gradients.push_back({rows.at(row), {order.data() + begin, order.data() + end}});
+        begin = end;
+    }
+    update.rows = row_gradients;
+    const py::gil_scoped_release released;
+    runtime::run_row_updates(optimizer_, read, update);
 }
 
 }  // namespace npfuse::bind

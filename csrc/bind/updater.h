@@ -5,9 +5,13 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include <pybind11/numpy.h>
 
 #include "held_array.h"
 #include "numpy.h"
@@ -19,11 +23,16 @@ namespace npfuse::bind {
 
 class Updater {
 public:
-    // Where `single`, there is one parameter and messages speak of param and grad, not of params[0] and grads[0].
-    Updater(const std::string& optimizer, bool single);
+    // Where `single`, there is one parameter and messages speak of param and grad, not of params[0] and grads[0]. A
+    // seed makes bfloat16 parameters be rounded at random.
+    Updater(const std::string& optimizer, bool single, std::optional<std::uint64_t> seed);
 
-    // Adds parameters, and for each a tuple of states, that step with the settings of this number.
+    // Adds parameters, and for each a tuple of states, that step with the settings of this number. One array more than
+    // the optimizer has states is the master copy of a half-type parameter.
     void add(const py::list& parameters, const py::list& states, std::size_t settings);
+
+    // The number of the settings that a parameter steps with.
+    std::size_t settings_of(std::size_t i) const { return updates_.at(i).settings; }
 
     // Each tuple of settings holds step, gradient_scale, coupled_decay, decoupled_decay and the optimizer's own. Every
     // gradient is multiplied by `factor` too, and then by what brings their common norm down to largest_norm. Where
@@ -31,10 +40,16 @@ public:
     // nothing.
     bool step(const py::object& gradients, const py::list& settings, double factor, bool guarded, double largest_norm);
 
+    // Updates some rows of one parameter; the caller has checked everything but memory. order says row by row which
+    // gradients are the row's own, and those of rows[r] end at ends[r].
+    using Integers = py::array_t<std::ptrdiff_t, py::array::c_style>;
+    void step_rows(std::size_t i, const Integers& rows, const Integers& ends, const Integers& order,
+                   const py::object& gradients, const py::tuple& settings, double factor);
+
 private:
     struct Slot {
         HeldArray parameter;
-        std::vector<HeldArray> states;
+        std::vector<HeldArray> states;  // the master copy last, if there is one
         const void* accepted_gradient;  // where the last one was, if it was contiguous and of the parameter's dtype
         std::unique_ptr<runtime::Walk> walk;
     };
@@ -47,10 +62,18 @@ private:
     void accept_gradient(std::size_t i, const py::handle& object);
     std::vector<runtime::StepSettings> read_settings(const py::list& settings, std::vector<double>& numbers) const;
 
+    bool has_master(const Slot& slot) const { return slot.states.size() > optimizer_.states.count; }
+    UpdateOperands owned_operands(const Slot& slot) const;
+    std::vector<const npy_intp*> strides_in_walk(const Slot& slot, PyArrayObject* gradient) const;
+    void check_slot(std::size_t i) const;
+    void set_rounding(std::size_t i, double step);
+
     const Optimizer& optimizer_;
     const bool single_;
+    const std::optional<std::uint64_t> seed_;
     std::vector<Slot> slots_;
     std::vector<runtime::ArrayUpdate> updates_;  // of each slot
+    std::vector<StochasticRounding> roundings_;  // likewise
     OwnedMemory memory_;
     std::ptrdiff_t total_size_ = 0;
     std::size_t settings_count_ = 0;

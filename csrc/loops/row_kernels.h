@@ -48,7 +48,8 @@ inline double sum_beside_maximum(const T* x, T maximum, ptrdiff_t n) {
         sum.add(terms, count);
         maxima += here;
     }
-    return sum.total() + double(maxima - 1);
+    // Infinity and NaN are no maximum that a row can be compared to: the sum is NaN.
+    return sum.total() + double(maxima - 1) + double(maximum - maximum);
 }
 
 template <class Operation, class T>

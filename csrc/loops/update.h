@@ -7,6 +7,7 @@
 #include "../formulas/registry.h"
 #include "../table.h"
 #include "operand.h"
+#include "stochastic.h"
 
 NPFUSE_FORMULAS_BEGIN
 
@@ -143,6 +144,21 @@ inline bool in_place(const Operand& operand) {
     return operand.storage == storage && operand.stride == ptrdiff_t(sizeof(T)) && operand.aligned && !operand.swapped;
 }
 
+// Puts a block of the parameter where it belongs.
+template <class S>
+inline void put_back(const compute_t<S>* block, const UpdateOperands& operands, ptrdiff_t begin, ptrdiff_t n) {
+    if constexpr (__is_same(S, bfloat16)) {
+        if (operands.rounding != nullptr)
+            return store_at_random(block, operands.parameter, begin, n, *operands.rounding, operands.first + begin);
+    }
+    store<S>(block, operands.parameter, begin, n);
+    if constexpr (__is_same(S, float)) {
+        if (operands.copy.data == nullptr) return;
+        if (operands.copy.storage == Storage::float16) store<float16>(block, operands.copy, begin, n);
+        if (operands.copy.storage == Storage::bfloat16) store<bfloat16>(block, operands.copy, begin, n);
+    }
+}
+
 template <class S>
 void run_update(const Optimizer& optimizer, const PreparedUpdate& prepared, const UpdateOperands& operands,
                 ptrdiff_t n) {
@@ -150,7 +166,7 @@ void run_update(const Optimizer& optimizer, const PreparedUpdate& prepared, cons
     const auto run = update_kernel<T>(optimizer).run;
     const int state_count = int(optimizer.states.count);
 
-    bool all_in_place = in_place<T>(operands.parameter) && in_place<T>(operands.gradient);
+    bool all_in_place = in_place<T>(operands.parameter) && in_place<T>(operands.gradient) && !operands.copy.data;
     T* states[max_states];
     for (int k = 0; k < state_count; ++k) {
         all_in_place = all_in_place && in_place<T>(operands.states[k]);
@@ -163,15 +179,17 @@ void run_update(const Optimizer& optimizer, const PreparedUpdate& prepared, cons
     }
 
     Block<T> parameter_buffer, gradient_buffer, state_buffers[max_states];
-    for (ptrdiff_t begin = 0; begin < n; begin += block_length) {
-        const ptrdiff_t count = n - begin < block_length ? n - begin : block_length;
+    for (ptrdiff_t begin = 0; begin < n;) {
+        const ptrdiff_t room = block_length - (operands.first + begin) % block_length;
+        const ptrdiff_t count = n - begin < room ? n - begin : room;
         T* parameter = const_cast<T*>(load(operands.parameter, begin, count, parameter_buffer.numbers));
         const T* gradient = load(operands.gradient, begin, count, gradient_buffer.numbers);
         for (int k = 0; k < state_count; ++k)
             states[k] = const_cast<T*>(load(operands.states[k], begin, count, state_buffers[k].numbers));
         run(prepared, parameter, gradient, states, count);
-        store<S>(parameter, operands.parameter, begin, count);
+        put_back<S>(parameter, operands, begin, count);
         for (int k = 0; k < state_count; ++k) store<T>(states[k], operands.states[k], begin, count);
+        begin += count;
     }
 }
 

@@ -29,12 +29,38 @@ std::vector<Prepared> prepare(const Optimizer& optimizer, std::span<const StepSe
     return prepared;
 }
 
-// Calls f(operand, its number in the walk) for the parameter, the gradient and the states.
+// Calls f(operand, its number in a walk) for the parameter, the gradient, the states and the copy if there is one.
 template <class F>
 void for_each_operand(const Optimizer& optimizer, UpdateOperands& operands, F&& f) {
+    const std::size_t states = optimizer.states.count;
     f(operands.parameter, std::size_t{0});
     f(operands.gradient, std::size_t{1});
-    for (std::size_t k = 0; k < optimizer.states.count; ++k) f(operands.states[k], 2 + k);
+    for (std::size_t k = 0; k < states; ++k) f(operands.states[k], 2 + k);
+    if (operands.copy.data != nullptr) f(operands.copy, 2 + states);
+}
+
+// Calls run(operands, n) for stretches that together are the array's elements [begin, end).
+template <class F>
+void for_each_stretch(const Optimizer& optimizer, const ArrayUpdate& array, std::ptrdiff_t begin, std::ptrdiff_t end,
+                      F&& run) {
+    UpdateOperands operands = array.operands;
+    if (array.walk == nullptr) {
+        operands.first += begin;
+        for_each_operand(optimizer, operands,
+                         [&](Operand& operand, std::size_t) { operand.data += begin * operand.stride; });
+        run(operands, end - begin);
+        return;
+    }
+    array.walk->for_each_run(begin, end, [&](const Walk::Bytes& offsets, std::ptrdiff_t n) {
+        operands = array.operands;
+        operands.first += begin;
+        for_each_operand(optimizer, operands, [&](Operand& operand, std::size_t number) {
+            operand.data += offsets[number];
+            operand.stride = array.walk->run_stride(number);
+        });
+        run(operands, n);
+        begin += n;
+    });
 }
 
 void update_range(const Optimizer& optimizer, const Prepared& prepared, const ArrayUpdate& array, std::ptrdiff_t begin,
@@ -42,21 +68,34 @@ void update_range(const Optimizer& optimizer, const Prepared& prepared, const Ar
     const Storage storage = array.operands.parameter.storage;
     const UpdateLoop loop = active_table().update[static_cast<int>(storage)];
     const PreparedUpdate& by = prepared.for_storage(storage);
-    UpdateOperands operands = array.operands;
-    if (array.walk == nullptr) {
-        for_each_operand(optimizer, operands,
-                         [&](Operand& operand, std::size_t) { operand.data += begin * operand.stride; });
-        loop(optimizer, by, operands, end - begin);
-        return;
-    }
-    array.walk->for_each_run(begin, end, [&](const Walk::Bytes& offsets, std::ptrdiff_t n) {
-        operands = array.operands;
-        for_each_operand(optimizer, operands, [&](Operand& operand, std::size_t number) {
-            operand.data += offsets[number];
-            operand.stride = array.walk->run_stride(number);
+    for_each_stretch(optimizer, array, begin, end,
+                     [&](const UpdateOperands& operands, std::ptrdiff_t n) { loop(optimizer, by, operands, n); });
+}
+
+// The same for a whole row that has several gradients.
+void update_row(const Optimizer& optimizer, const Prepared& prepared, const ArrayUpdate& row,
+                std::span<const std::ptrdiff_t> given, std::ptrdiff_t gradient_stride) {
+    const Storage storage = row.operands.parameter.storage;
+    const UpdateLoop loop = active_table().update[static_cast<int>(storage)];
+    const RowSumLoop sum_rows = active_table().sum_rows[static_cast<int>(storage)];
+    const PreparedUpdate& by = prepared.for_storage(storage);
+    const bool wide = storage == Storage::float64;
+    alignas(64) char sums[max_row_sum * sizeof(double)];
+    const Operand summed = {
+        .data = sums,
+        .stride = static_cast<std::ptrdiff_t>(wide ? sizeof(double) : sizeof(float)),
+        .storage = wide ? Storage::float64 : Storage::float32,
+        .swapped = false,
+        .aligned = true,
+    };
+    for (std::ptrdiff_t begin = 0; begin < row.size; begin += max_row_sum) {
+        const std::ptrdiff_t end = std::min(begin + max_row_sum, row.size);
+        for_each_stretch(optimizer, row, begin, end, [&](UpdateOperands operands, std::ptrdiff_t n) {
+            sum_rows(operands.gradient, given.data(), std::ssize(given), gradient_stride, n, sums);
+            operands.gradient = summed;
+            loop(optimizer, by, operands, n);
         });
-        loop(optimizer, by, operands, n);
-    });
+    }
 }
 
 }  // namespace
@@ -81,6 +120,27 @@ void run_updates(const Optimizer& optimizer, std::span<const StepSettings> setti
             const std::ptrdiff_t first = std::max<std::ptrdiff_t>(begin - starts[i], 0);
             const std::ptrdiff_t last = std::min(end - starts[i], array.size);
             if (first < last) update_range(optimizer, prepared[array.settings], array, first, last);
+        }
+    });
+}
+
+void run_row_updates(const Optimizer& optimizer, const StepSettings& settings, const RowUpdate& update) {
+    const std::vector<Prepared> prepared = prepare(optimizer, {&settings, 1});
+    const std::ptrdiff_t grain =
+        std::max<std::ptrdiff_t>(elements_per_thread / std::max<std::ptrdiff_t>(update.row.size, 1), 1);
+    parallel_for(std::ssize(update.rows), grain, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
+        const FloatingPointGuard guard;
+        for (const RowGradients& gradients : update.rows.subspan(begin, end - begin)) {
+            ArrayUpdate row = update.row;
+            row.operands.first = gradients.row * update.row.size;
+            for_each_operand(optimizer, row.operands, [&](Operand& operand, std::size_t number) {
+                operand.data += (&operand == &row.operands.gradient ? gradients.given[0] : gradients.row) *
+                                update.row_strides[number];
+            });
+            if (gradients.given.size() == 1)
+                update_range(optimizer, prepared[0], row, 0, row.size);
+            else
+                update_row(optimizer, prepared[0], row, gradients.given, update.row_strides[1]);
         }
     });
 }

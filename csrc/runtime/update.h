@@ -18,10 +18,26 @@ struct ArrayUpdate {
     UpdateOperands operands;  // from their first elements on
     std::ptrdiff_t size;
     std::size_t settings;  // which of the StepSettings
-    const Walk* walk;      // over parameter, gradient and states; null where their strides say it all
+    const Walk* walk;      // over parameter, gradient, states and copy; null where their strides say it all
+};
+
+// A row of a table, and which of the given gradients are its own.
+struct RowGradients {
+    std::ptrdiff_t row;
+    std::span<const std::ptrdiff_t> given;
+};
+
+// Some rows of an array. The operands are those of row 0 and of the first given gradient.
+struct RowUpdate {
+    ArrayUpdate row;
+    Walk::Bytes row_strides;  // of the operands, in the order of a walk
+    std::span<const RowGradients> rows;
 };
 
 void run_updates(const Optimizer& optimizer, std::span<const StepSettings> settings,
                  std::span<const ArrayUpdate> arrays);
+
+// Each row's gradients are added first, in the order in which they were given.
+void run_row_updates(const Optimizer& optimizer, const StepSettings& settings, const RowUpdate& update);
 
 }  // namespace npfuse::runtime

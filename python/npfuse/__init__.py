@@ -5,8 +5,7 @@ list of arrays in place with one native call. Every result has the same bits for
 and every instruction set with fused multiply-add.
 """
 
-from npfuse import optimizers as optimizers
-from npfuse import schedules as schedules
+from npfuse import schedules
 from npfuse._bias import bias_act, bias_act_backward
 from npfuse._glu import glu, glu_backward
 from npfuse._maxout import maxout, maxout_backward
@@ -15,13 +14,13 @@ from npfuse._native import __all__ as _ufuncs
 from npfuse._native import __version__
 from npfuse._prelu import prelu_backward
 from npfuse._runtime import get_num_threads, set_num_threads, show_config
+from npfuse.data import minibatches
 from npfuse.losses import *  # noqa: F403
 from npfuse.losses import __all__ as _losses
-from npfuse.data import minibatches
 from npfuse.optimizers import *  # noqa: F403
 from npfuse.optimizers import __all__ as _optimizers
 
-__all__ = [  # noqa: PLE0604
+__all__ = [
     "__version__",
     "bias_act",
     "bias_act_backward",

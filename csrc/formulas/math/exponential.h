@@ -96,7 +96,7 @@ NPFUSE_FORMULA T exp(T x) {
     return (e.hi + e.lo) * e.scale * drop;
 }
 
-// <= 1 ULP, all x.
+// <= 1.4 ULP, all x.
 template <class T>
 NPFUSE_FORMULA T expm1(T x) {
     using L = Lift<T>;

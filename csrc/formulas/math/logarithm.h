@@ -49,7 +49,7 @@ NPFUSE_FORMULA T log(T x) {
     return x < T(0) ? infinity - infinity : result;
 }
 
-// <= 0.6 ULP, all x >= -1; NaN below.
+// <= 0.7 ULP, all x >= -1; NaN below.
 template <class T>
 NPFUSE_FORMULA T log1p(T x) {
     constexpr T infinity = Format<T>::infinity;

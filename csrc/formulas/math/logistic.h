@@ -59,7 +59,9 @@ NPFUSE_FORMULA Ratio<T> tanh_ratio(T x) {
 // <= 1 ULP, all x.
 template <class T>
 NPFUSE_FORMULA T tanh(T x) {
-    return unless_nan(x, with_sign(rounded(tanh_ratio(x)), x));
+    T y = unless_nan(x, with_sign(rounded(tanh_ratio(x)), x));
+    // Here x is the nearer number, and the quotient may miss it by one.
+    return absolute(x) < T(sizeof(T) == 4 ? 0x1p-13 : 0x1p-27) ? x : y;
 }
 
 NPFUSE_FORMULAS_END

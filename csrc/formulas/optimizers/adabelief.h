@@ -21,7 +21,7 @@ struct AdaBelief {
     struct Scalars {
         Factor<T> decay1, gain1;
         T decay2, gain2, eps;
-        Quotient<T> quotient;
+        Normalizer<T> normalizer;
     };
 
     template <class T>
@@ -33,8 +33,8 @@ struct AdaBelief {
             .decay2 = T(at.beta2),
             .gain2 = T((1 - at.beta2) * at.beta1 * at.beta1),
             .eps = T(at.eps),
-            .quotient =
-                Quotient<T>(at.lr * root_correction / (1 - __builtin_pow(at.beta1, step)), at.eps * root_correction),
+            .normalizer =
+                Normalizer<T>(at.lr * root_correction / (1 - __builtin_pow(at.beta1, step)), at.eps * root_correction),
         };
     }
 
@@ -43,7 +43,7 @@ struct AdaBelief {
         const T distance = difference(g, exp_avg);
         exp_avg = mix(s.decay1, exp_avg, s.gain1, g);
         exp_avg_var = fma(s.gain2 * distance, distance, fma(s.decay2, exp_avg_var, s.eps));
-        return s.quotient.of(exp_avg, square_root(exp_avg_var));
+        return s.normalizer.of(exp_avg, square_root(exp_avg_var));
     }
 };
 

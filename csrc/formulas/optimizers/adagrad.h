@@ -19,18 +19,18 @@ struct Adagrad {
     template <class T>
     struct Scalars {
         T eps_root;
-        Quotient<T> quotient;
+        Normalizer<T> normalizer;
     };
 
     template <class T>
     static Scalars<T> prepare(double step, const Settings& at) {
-        return {T(at.eps_root), Quotient<T>(at.lr / (1 + (step - 1) * at.lr_decay), at.eps)};
+        return {T(at.eps_root), Normalizer<T>(at.lr / (1 + (step - 1) * at.lr_decay), at.eps)};
     }
 
     template <class T, class Gradient>
     NPFUSE_FORMULA static T step(const Scalars<T>& s, Gradient g, T& sum) {
         sum = fma(value<T>(g), value<T>(g), sum);
-        return s.quotient.of(value<T>(g), square_root(sum));
+        return s.normalizer.of(value<T>(g), square_root(sum));
     }
 };
 
@@ -40,7 +40,7 @@ struct AdagradInside : Adagrad {
     template <class T, class Gradient>
     NPFUSE_FORMULA static T step(const Scalars<T>& s, Gradient g, T& sum) {
         sum = fma(value<T>(g), value<T>(g), sum);
-        return s.quotient.of(value<T>(g), square_root(sum + s.eps_root));
+        return s.normalizer.of(value<T>(g), square_root(sum + s.eps_root));
     }
 };
 

@@ -24,7 +24,7 @@ struct Adam {
         Factor<T> decay1, gain1;
         T decay2, gain2;
         T eps_root;
-        Quotient<T> quotient;
+        Normalizer<T> normalizer;
     };
 
     template <class T>
@@ -37,15 +37,15 @@ struct Adam {
             .decay2 = T(at.beta2),
             .gain2 = T(1 - at.beta2),
             .eps_root = T(at.eps_root * correction2),
-            .quotient = Quotient<T>(at.lr * __builtin_sqrt(correction2) / correction1,
-                                    at.eps * __builtin_sqrt(correction2) + at.eps_hat),
+            .normalizer = Normalizer<T>(at.lr * __builtin_sqrt(correction2) / correction1,
+                                        at.eps * __builtin_sqrt(correction2) + at.eps_hat),
         };
     }
 
     template <class T, class Gradient>
     NPFUSE_FORMULA static T step(const Scalars<T>& s, Gradient g, T& exp_avg, T& exp_avg_sq) {
         update_averages(s, g, exp_avg, exp_avg_sq);
-        return s.quotient.of(exp_avg, square_root(exp_avg_sq));
+        return s.normalizer.of(exp_avg, square_root(exp_avg_sq));
     }
 
 protected:
@@ -62,7 +62,7 @@ struct AdamInside : Adam {
     template <class T, class Gradient>
     NPFUSE_FORMULA static T step(const Scalars<T>& s, Gradient g, T& exp_avg, T& exp_avg_sq) {
         update_averages(s, g, exp_avg, exp_avg_sq);
-        return s.quotient.of(exp_avg, square_root(exp_avg_sq + s.eps_root));
+        return s.normalizer.of(exp_avg, square_root(exp_avg_sq + s.eps_root));
     }
 };
 
@@ -75,7 +75,7 @@ struct AdamAmsgrad : Adam {
     NPFUSE_FORMULA static T step(const Scalars<T>& s, Gradient g, T& exp_avg, T& exp_avg_sq, T& max_exp_avg_sq) {
         update_averages(s, g, exp_avg, exp_avg_sq);
         max_exp_avg_sq = at_least(exp_avg_sq, max_exp_avg_sq);
-        return s.quotient.of(exp_avg, square_root(max_exp_avg_sq + s.eps_root));
+        return s.normalizer.of(exp_avg, square_root(max_exp_avg_sq + s.eps_root));
     }
 };
 

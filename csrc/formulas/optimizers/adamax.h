@@ -19,7 +19,7 @@ struct Adamax {
     struct Scalars {
         Factor<T> decay1, gain1;
         T decay2, eps;
-        Quotient<T> quotient;
+        Normalizer<T> normalizer;
     };
 
     template <class T>
@@ -29,7 +29,7 @@ struct Adamax {
             .gain1 = Factor<T>(1 - at.beta1),
             .decay2 = T(at.beta2),
             .eps = T(at.eps),
-            .quotient = Quotient<T>(at.lr / (1 - __builtin_pow(at.beta1, step)), at.eps_outside),
+            .normalizer = Normalizer<T>(at.lr / (1 - __builtin_pow(at.beta1, step)), at.eps_outside),
         };
     }
 
@@ -37,7 +37,7 @@ struct Adamax {
     NPFUSE_FORMULA static T step(const Scalars<T>& s, Gradient g, T& exp_avg, T& exp_inf) {
         exp_avg = mix(s.decay1, exp_avg, s.gain1, g);
         exp_inf = at_least(absolute(value<T>(g)) + s.eps, s.decay2 * exp_inf);
-        return s.quotient.of(exp_avg, exp_inf);
+        return s.normalizer.of(exp_avg, exp_inf);
     }
 };
 

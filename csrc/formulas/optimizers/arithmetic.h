@@ -105,11 +105,11 @@ NPFUSE_FORMULA double square_root(double x) { return __builtin_sqrt(x); }
 
 // numerator / (root + eps), times lr. The learning rate goes into the denominator, which saves a multiplication.
 template <class T>
-struct Quotient {
+struct Normalizer {
     T root_weight, eps;
 
-    Quotient() = default;
-    NPFUSE_FORMULA Quotient(double lr, double added_eps) : root_weight(T(1 / lr)), eps(T(added_eps / lr)) {
+    Normalizer() = default;
+    NPFUSE_FORMULA Normalizer(double lr, double added_eps) : root_weight(T(1 / lr)), eps(T(added_eps / lr)) {
         if (!(root_weight < T(__builtin_huge_val()))) {  // no step at all
             root_weight = 0;
             eps = T(__builtin_huge_val());

@@ -24,7 +24,7 @@ struct NAdam {
         Factor<T> decay1, gain1;
         T decay2, gain2;
         Factor<T> numerator_average;  // against g, what the old exp_avg counts in the numerator
-        Quotient<T> quotient;
+        Normalizer<T> normalizer;
     };
 
     template <class T>
@@ -40,7 +40,7 @@ struct NAdam {
             .decay2 = T(at.beta2),
             .gain2 = T(1 - at.beta2),
             .numerator_average = Factor<T>(b * at.beta1 / of_gradient),
-            .quotient = Quotient<T>(at.lr * of_gradient * root_correction, at.eps * root_correction),
+            .normalizer = Normalizer<T>(at.lr * of_gradient * root_correction, at.eps * root_correction),
         };
     }
 
@@ -49,7 +49,7 @@ struct NAdam {
         const T numerator = mix(s.numerator_average, exp_avg, g);
         exp_avg = mix(s.decay1, exp_avg, s.gain1, g);
         exp_avg_sq = mix_square(s.decay2, exp_avg_sq, s.gain2, g);
-        return s.quotient.of(numerator, square_root(exp_avg_sq));
+        return s.normalizer.of(numerator, square_root(exp_avg_sq));
     }
 };
 

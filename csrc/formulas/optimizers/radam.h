@@ -22,7 +22,7 @@ struct RAdam {
         Factor<T> decay1, gain1;
         T decay2, gain2;
         T rectified;
-        Quotient<T> quotient;
+        Normalizer<T> normalizer;
     };
 
     template <class T>
@@ -39,7 +39,7 @@ struct RAdam {
             .decay2 = T(at.beta2),
             .gain2 = T(1 - at.beta2),
             .rectified = T(rectified ? 1 : 0),
-            .quotient = rectified ? Quotient<T>(lr * __builtin_sqrt(rectification), at.eps) : Quotient<T>(lr, 1),
+            .normalizer = rectified ? Normalizer<T>(lr * __builtin_sqrt(rectification), at.eps) : Normalizer<T>(lr, 1),
         };
     }
 
@@ -48,7 +48,7 @@ struct RAdam {
         exp_avg = mix(s.decay1, exp_avg, s.gain1, g);
         exp_avg_sq = mix_square(s.decay2, exp_avg_sq, s.gain2, g);
         const T root = square_root(exp_avg_sq);
-        return s.quotient.of(exp_avg, s.rectified != T(0) ? root : T(0));
+        return s.normalizer.of(exp_avg, s.rectified != T(0) ? root : T(0));
     }
 };
 

@@ -19,7 +19,7 @@ struct RMSprop {
     struct Scalars {
         Factor<T> decay, gain;
         T spread_gain, eps_root;
-        Quotient<T> quotient;
+        Normalizer<T> normalizer;
     };
 
     template <class T>
@@ -29,14 +29,14 @@ struct RMSprop {
             .gain = Factor<T>(1 - at.alpha),
             .spread_gain = T(at.alpha * (1 - at.alpha)),
             .eps_root = T(at.eps_root),
-            .quotient = Quotient<T>(at.lr, at.eps),
+            .normalizer = Normalizer<T>(at.lr, at.eps),
         };
     }
 
     template <class T, class Gradient>
     NPFUSE_FORMULA static T step(const Scalars<T>& s, Gradient g, T& square_avg) {
         square_avg = mix_square(s.decay.hi, square_avg, s.gain.hi, g);
-        return s.quotient.of(value<T>(g), square_root(square_avg + s.eps_root));
+        return s.normalizer.of(value<T>(g), square_root(square_avg + s.eps_root));
     }
 };
 
@@ -53,7 +53,7 @@ struct RMSpropCentered : RMSprop {
         const T variance = at_least(fma(s.spread_gain * distance, distance, remaining), T(0));
         square_avg = mix_square(s.decay.hi, square_avg, s.gain.hi, g);
         grad_avg = mix(s.decay, grad_avg, s.gain, g);
-        return s.quotient.of(value<T>(g), square_root(variance + s.eps_root));
+        return s.normalizer.of(value<T>(g), square_root(variance + s.eps_root));
     }
 };
 

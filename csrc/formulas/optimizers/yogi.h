@@ -19,7 +19,7 @@ struct Yogi {
     struct Scalars {
         Factor<T> decay1, gain1;
         T gain2;
-        Quotient<T> quotient;
+        Normalizer<T> normalizer;
     };
 
     template <class T>
@@ -29,8 +29,8 @@ struct Yogi {
             .decay1 = Factor<T>(at.beta1),
             .gain1 = Factor<T>(1 - at.beta1),
             .gain2 = T(1 - at.beta2),
-            .quotient =
-                Quotient<T>(at.lr * root_correction / (1 - __builtin_pow(at.beta1, step)), at.eps * root_correction),
+            .normalizer =
+                Normalizer<T>(at.lr * root_correction / (1 - __builtin_pow(at.beta1, step)), at.eps * root_correction),
         };
     }
 
@@ -40,7 +40,7 @@ struct Yogi {
         const T excess = excess_over_square(exp_avg_sq, g);
         const T signed_gain = excess == T(0) ? T(0) : with_sign(s.gain2, excess);
         exp_avg_sq = fma(-signed_gain * value<T>(g), value<T>(g), exp_avg_sq);
-        return s.quotient.of(exp_avg, square_root(exp_avg_sq));
+        return s.normalizer.of(exp_avg, square_root(exp_avg_sq));
     }
 };
 

@@ -64,6 +64,8 @@ class Adagrad(Optimizer):
     True
     """
 
+    _steps_rows = True
+
     def __init__(
         self,
         params: Parameters,

@@ -69,6 +69,8 @@ class Adam(Optimizer):
     True
     """
 
+    _steps_rows = True
+
     def __init__(
         self,
         params: Parameters,

@@ -62,6 +62,22 @@ def step_once(
     _native.step_once(kernel, param, grad, states, common + own)
 
 
+def checked_row_numbers(rows: Any, param: Array, grads: Array) -> NDArray[np.int64]:
+    """Return the numbers of rows, having made sure that they and their gradients fit the parameter."""
+    if not isinstance(rows, np.ndarray) or rows.dtype.kind not in "iu":
+        raise TypeError(f"rows must be an array of integers, got {getattr(rows, 'dtype', type(rows).__name__)}")
+    if not isinstance(grads, np.ndarray):
+        raise TypeError(f"grads must be a NumPy array, got {type(grads).__name__}")
+    if param.ndim == 0:
+        raise ValueError("the parameter has no rows: it is 0-dimensional")
+    if rows.ndim != 1 or grads.shape != (len(rows), *param.shape[1:]):
+        needed = f"(k,) and {('k', *param.shape[1:])}".replace("'", "")
+        raise ValueError(f"rows and grads must be of shapes {needed}, got {rows.shape} and {grads.shape}")
+    if len(rows) and (rows.min() < 0 or rows.max() >= len(param)):
+        raise IndexError(f"rows must be at least 0 and less than {len(param)}, got {rows.min()} to {rows.max()}")
+    return rows.astype(np.int64)
+
+
 class Optimizer(ABC):
     """Updates a list of arrays in place, with one native call a step.
 
@@ -80,6 +96,15 @@ class Optimizer(ABC):
         Times the parameter and the learning rate, subtracted from the parameter instead.
     maximize : bool, default False
         Go up the gradient instead of down.
+    master_weights : bool, default False
+        Keep a float32 copy of each half-type parameter, on which the steps are taken; the parameter is that copy,
+        rounded. The state "master" holds it.
+    stochastic_rounding : bool, default False
+        Round bfloat16 parameters up or down at random, so that steps smaller than their resolution add up without a
+        wider copy.
+    seed : int, default 0
+        Of the random bits, which are a function of it, of the number of the step and of the element: the same for any
+        number of threads.
 
     Raises
     ------
@@ -96,9 +121,21 @@ class Optimizer(ABC):
 
     Subnormal numbers in a state count as zero. A gradient that stays zero lets averages shrink until they are
     subnormal, where rounding would hold them for ever, and where most processors are slow; no parameter can tell.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import npfuse as nf
+    >>> weights, bias = np.zeros((3, 2), np.float32), np.zeros(2, np.float32)
+    >>> optimizer = nf.Adam([{"params": [weights], "weight_decay": 0.01}, {"params": [bias], "lr": 0.1}], lr=1e-3)
+    >>> optimizer.step([np.ones((3, 2)), np.ones(2)])
+    True
+    >>> bias.round(6)
+    array([-0.1, -0.1], dtype=float32)
     """
 
     _decoupled_by_default = False
+    _steps_rows = False
     _default_weight_decay = 0.0
 
     def __init__(
@@ -120,11 +157,25 @@ class Optimizer(ABC):
             "weight_decay": options.get("weight_decay", self._default_weight_decay),
             "maximize": options.get("maximize", False),
         }
+        self._master_weights = flag("master_weights", options.get("master_weights", False))
+        self._seed = self._checked_seed(options)
         self._groups: list[Group] = []
         self._state: list[dict[str, Array]] = []
-        self._updater = _native.Updater(kernel)
+        self._updater = _native.Updater(kernel, seed=self._seed)
         for group in self._as_groups(params):
             self.add_group(**group)
+
+    def _checked_seed(self, options: Options) -> int | None:
+        seed = options.get("seed", 0)
+        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+            raise TypeError(f"seed must be an integer, got {seed!r}")
+        if not 0 <= seed < 2**64:
+            raise ValueError(f"seed must be at least 0 and less than 2**64, got {seed}")
+        if not flag("stochastic_rounding", options.get("stochastic_rounding", False)):
+            return None
+        if self._master_weights:
+            raise ValueError("stochastic_rounding is for parameters without master_weights")
+        return int(seed)
 
     @staticmethod
     def _as_groups(params: Parameters) -> list[dict[str, Any]]:
@@ -200,6 +251,8 @@ class Optimizer(ABC):
         no_more_than(self._checks, settings)
         group = Group(tuple(params), self._checks, {**self._defaults, **settings})
         group.carried = self._initially_carried()
+        if self._seed is not None and any(np.result_type(param) == np.float16 for param in params):
+            raise ValueError("stochastic_rounding is for bfloat16 parameters, not for float16")
         states = [self._new_state(param) for param in group.params]
         self._updater.add(list(params), [tuple(state.values()) for state in states], len(self._groups))
         self._groups.append(group)
@@ -211,7 +264,11 @@ class Optimizer(ABC):
         dtype = np.float64 if param.dtype.itemsize == 8 else np.float32
         initial = self._initial_state()
         names = _native.optimizers[self._kernel]["states"]
-        return {name: np.full_like(param, initial.get(name, 0.0), dtype, subok=False) for name in names}
+        state = {name: np.full_like(param, initial.get(name, 0.0), dtype, subok=False) for name in names}
+        if param.dtype.itemsize == 2 and self._master_weights:
+            state["master"] = np.empty_like(param, dtype, subok=False)
+            state["master"][...] = param
+        return state
 
     def step(self, grads: Sequence[Array], *, scale: float | None = None, clip_norm: float | None = None) -> bool:
         """Update every parameter in place.
@@ -261,9 +318,79 @@ class Optimizer(ABC):
         done: bool = self._updater.step(grads, settings, factor, scale is not None, largest)
         if done:
             for group in self._groups:
-                group.steps += 1
-                group.carried = self._carried(group)
+                self._count_step(group)
         return done
+
+    def step_rows(
+        self, index: int, rows: NDArray[np.integer[Any]], grads: Array, *, scale: float | None = None
+    ) -> bool:
+        """Update only some rows of one parameter, an embedding table, in place.
+
+        Parameters
+        ----------
+        index : int
+            Which of `params`.
+        rows : ndarray of int, shape (k,)
+            The rows that `grads` are for. A row that is repeated gets the sum of its gradients, added in double in the
+            order in which they come.
+        grads : ndarray, shape (k, ...)
+            A gradient for each row named.
+        scale : float, optional
+            What the loss was multiplied by: the gradients are divided by it.
+
+        Returns
+        -------
+        bool
+            True, or False where `scale` is given and a gradient is not finite: nothing has changed then.
+
+        Raises
+        ------
+        TypeError
+            If `rows` is no array of integers, `grads` none of floating-point numbers, or this optimizer moves rows that
+            have no gradient: those that do not are SGD, Adagrad, Adam and AdamW.
+        IndexError
+            If there is no such parameter or row.
+        ValueError
+            If the shapes do not fit, or `grads` shares memory with a parameter or state. Nothing has changed then.
+
+        Notes
+        -----
+        Momentum and moving averages of the other rows stay as they are, and so do those rows, as in PyTorch's
+        ``SparseAdam``. It counts as a step of the parameter's whole group: give each table a group of its own.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import npfuse as nf
+        >>> table = np.zeros((4, 2))
+        >>> optimizer = nf.SGD([table], lr=1.0)
+        >>> optimizer.step_rows(0, np.array([2, 0, 2]), np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]))
+        True
+        >>> table
+        array([[-3., -4.],
+               [ 0.,  0.],
+               [-6., -8.],
+               [ 0.,  0.]])
+        """
+        if not self._steps_rows:
+            raise TypeError(f"{type(self).__name__} moves rows that have no gradient; take SGD, Adagrad, Adam or AdamW")
+        if not 0 <= index < len(self._state):
+            raise IndexError(f"index must be at least 0 and less than {len(self._state)}, got {index}")
+        checked_rows = checked_row_numbers(rows, self.params[index], grads)
+        factor = 1.0 if scale is None else 1.0 / positive("scale", scale)
+        if scale is not None and not math.isfinite(_native.global_norm((grads,))):
+            return False
+        group = self._groups[self._updater.group_of(index)]
+        order = np.argsort(checked_rows, kind="stable")
+        unique, counts = np.unique(checked_rows, return_counts=True)
+        settings = self._settings(group, group.steps + 1)
+        self._updater.step_rows(index, unique, np.cumsum(counts), order, grads, settings, factor)
+        self._count_step(group)
+        return True
+
+    def _count_step(self, group: Group) -> None:
+        group.steps += 1
+        group.carried = self._carried(group)
 
     def _settings(self, group: Group, step: int) -> tuple[float, ...]:
         lr = group.lr
@@ -357,7 +484,7 @@ class Optimizer(ABC):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._updater = _native.Updater(self._kernel)
+        self._updater = _native.Updater(self._kernel, seed=self._seed)
         states = iter(self._state)
         for i, group in enumerate(self._groups):
             own = [tuple(next(states).values()) for _ in group.params]

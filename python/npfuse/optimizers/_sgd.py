@@ -65,6 +65,8 @@ class SGD(Optimizer):
     True
     """
 
+    _steps_rows = True
+
     def __init__(
         self,
         params: Parameters,

@@ -1,0 +1,152 @@
+"""Steps on some rows of a table only."""
+
+import numpy as np
+import pytest
+
+import npfuse as nf
+
+MAKERS = {
+    "SGD": lambda params: nf.SGD(params, lr=0.1),
+    "SGD momentum": lambda params: nf.SGD(params, lr=0.1, momentum=0.9, nesterov=True),
+    "Adagrad": lambda params: nf.Adagrad(params, lr=0.1),
+    "Adam": lambda params: nf.Adam(params, lr=0.1, weight_decay=0.01),
+    "AdamW": lambda params: nf.AdamW(params, lr=0.1, amsgrad=True),
+}
+every_maker = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+
+
+def case(shape=(50, 6), dtype=np.float32, k=40, seed=0):
+    rng = np.random.default_rng(seed)
+    table = rng.standard_normal(shape).astype(dtype)
+    rows = rng.integers(0, shape[0], k)
+    return table, rows, rng.standard_normal((k, *shape[1:])).astype(dtype)
+
+
+def all_bytes(optimizer):
+    arrays = [*optimizer.params, *optimizer.state_dict().values()]
+    return [array.tobytes() for array in arrays]
+
+
+@every_maker
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(50, 6), (50,), (50, 2, 3), (50, 3000)])
+def test_rows_step_as_if_they_were_the_parameter(make, shape, dtype):
+    table, rows, grads = case(shape, dtype)
+    start = table.copy()
+    optimizer = make([table])
+    alone = make([start[np.unique(rows)]])
+    sums = np.stack([grads[rows == row].astype(np.float64).sum(axis=0) for row in np.unique(rows)]).astype(dtype)
+    for _ in range(3):
+        assert optimizer.step_rows(0, rows, grads)
+        alone.step([sums])
+    assert table[np.unique(rows)].tobytes() == alone.params[0].tobytes()
+    for name, array in optimizer.state[0].items():
+        assert array[np.unique(rows)].tobytes() == alone.state[0][name].tobytes()
+    untouched = np.setdiff1d(np.arange(50), rows)
+    assert len(untouched)
+    assert (table[untouched] == start[untouched]).all()
+
+
+def test_repeated_rows_are_added_in_double():
+    table = np.zeros((3, 2), np.float32)
+    grads = np.array([1e8, 1.0, -1e8], np.float32)[:, None] * np.ones(2, np.float32)
+    nf.SGD([table], lr=1.0).step_rows(0, np.array([1, 1, 1]), grads)
+    assert (table == [[0, 0], [-1, -1], [0, 0]]).all()
+
+
+@every_maker
+def test_threads_and_layout_change_no_bit(make):
+    table, rows, grads = case((300, 64), k=5000)
+    results = set()
+    before = nf.get_num_threads()
+    for threads in (1, 2, 5):
+        nf.set_num_threads(threads)
+        for layout in (np.array, np.asfortranarray, lambda a: np.repeat(a, 2, axis=1)[:, ::2]):
+            mine = layout(table.copy())
+            make([mine]).step_rows(0, rows, layout(grads))
+            results.add(np.ascontiguousarray(mine).tobytes())
+    nf.set_num_threads(before)
+    assert len(results) == 1
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint16, np.int64, ">i4"])
+def test_rows_of_any_integer_type(dtype):
+    table, rows, grads = case()
+    other = table.copy()
+    nf.SGD([table]).step_rows(0, rows, grads)
+    nf.SGD([other]).step_rows(0, rows.astype(dtype), grads)
+    assert (table == other).all()
+
+
+def test_gradients_of_another_dtype():
+    table, rows, grads = case()
+    other = table.copy()
+    nf.Adam([table]).step_rows(0, rows, grads)
+    nf.Adam([other]).step_rows(0, rows, grads.astype(">f8"))
+    assert (table == other).all()
+
+
+def test_no_rows_at_all():
+    table, _, _ = case()
+    start = table.copy()
+    nf.Adam([table]).step_rows(0, np.zeros(0, int), np.zeros((0, 6), np.float32))
+    assert (table == start).all()
+
+
+def test_every_table_counts_its_own_steps():
+    first, second = np.zeros((4, 2)), np.zeros((4, 2))
+    optimizer = nf.Adam([{"params": [first]}, {"params": [second]}])
+    for _ in range(3):
+        optimizer.step_rows(1, np.array([0]), np.ones((1, 2)))
+    assert [group.steps for group in optimizer.groups] == [0, 3]
+    assert (first == 0).all()
+
+
+def test_scale():
+    table, rows, grads = case()
+    other = table.copy()
+    nf.SGD([table]).step_rows(0, rows, grads)
+    optimizer = nf.SGD([other])
+    assert optimizer.step_rows(0, rows, grads * 1024, scale=1024.0) is True
+    assert (table == other).all()
+    grads[3, 1] = np.inf
+    before = all_bytes(optimizer)
+    assert optimizer.step_rows(0, rows, grads, scale=2.0) is False
+    assert all_bytes(optimizer) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (lambda i, r, g: (1, r, g), IndexError, "index must be at least 0 and less than 1"),
+        (lambda i, r, g: (0, r - 60, g), IndexError, "rows must be at least 0 and less than 50"),
+        (lambda i, r, g: (0, r + 40, g), IndexError, "rows must be at least 0 and less than 50"),
+        (lambda i, r, g: (0, r[:3], g), ValueError, r"rows and grads must be of shapes \(k,\) and \(k, 6\)"),
+        (lambda i, r, g: (0, r, g[:, :5]), ValueError, "rows and grads must be of shapes"),
+        (lambda i, r, g: (0, r.reshape(2, -1), g), ValueError, "rows and grads must be of shapes"),
+        (lambda i, r, g: (0, r.astype(float), g), TypeError, "rows must be an array of integers, got float64"),
+        (lambda i, r, g: (0, list(r), g), TypeError, "rows must be an array of integers, got list"),
+        (lambda i, r, g: (0, r, g.astype(int)), TypeError, "must be of float16, bfloat16, float32 or float64"),
+        (lambda i, r, g: (0, r, g.tolist()), TypeError, "grads must be a NumPy array, got list"),
+    ],
+)
+@every_maker
+def test_bad_arguments_change_nothing(make, change, error, message):
+    table, rows, grads = case()
+    optimizer = make([table])
+    optimizer.step_rows(0, rows, grads)
+    before = all_bytes(optimizer)
+    with pytest.raises(error, match=message):
+        optimizer.step_rows(*change(0, rows, grads))
+    assert all_bytes(optimizer) == before
+
+
+def test_gradients_that_share_memory_are_refused():
+    table, _, _ = case()
+    with pytest.raises(ValueError, match=r"grads shares memory with params\[0\]"):
+        nf.Adam([table]).step_rows(0, np.arange(3), table[5:8])
+
+
+def test_optimizers_that_move_every_row_refuse():
+    with pytest.raises(TypeError, match="Adamax moves rows that have no gradient"):
+        nf.Adamax([np.zeros((3, 2))]).step_rows(0, np.array([0]), np.ones((1, 2)))
