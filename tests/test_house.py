@@ -162,7 +162,6 @@ def test_the_library_needs_numpy_only(path: Path) -> None:
             "sys",
             "warnings",
             "types",
-            "functools",
             "enum",
             "dataclasses",
             "copy",

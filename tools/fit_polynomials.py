@@ -16,7 +16,7 @@ from pathlib import Path
 import mpmath
 from mpmath import mp, mpf
 
-mp.prec = 320
+mp.prec = 256
 
 HEADER = Path(__file__).parent.parent / "csrc" / "formulas" / "math" / "coefficients.h"
 
@@ -73,8 +73,7 @@ def minimax(function, weight, low, high, powers: list[int]) -> tuple[list[mpf], 
         solution = mpmath.lu_solve(system, right)
         coefficients = [solution[i] for i in range(count)]
         errors = [
-            w * (sum(c * x**p for c, p in zip(coefficients, powers)) - v)
-            for x, v, w in zip(samples, values, weights)
+            w * (sum(c * x**p for c, p in zip(coefficients, powers)) - v) for x, v, w in zip(samples, values, weights)
         ]
         exchanged = alternating_extrema(errors, count + 1)
         worst = max(abs(e) for e in errors)
@@ -111,12 +110,26 @@ def alternating_extrema(errors: list[mpf], wanted: int) -> list[int]:
 
 
 def fit(function, weight, low, high, degree: int, bits: int) -> tuple[list[mpf], mpf]:
-    """Minimax coefficients, each rounded to `bits`, and the worst weighted error that is left."""
+    """Minimax coefficients, rounded to `bits` so that little is lost, and the worst weighted error that is left."""
     exact, _ = minimax(function, weight, low, high, list(range(degree + 1)))
-    rounded = [round_to(c, bits) for c in exact]
-    samples = chebyshev_points(low, high, 1000)
-    worst = max(abs(weight(x) * (mpmath.polyval(rounded[::-1], x) - function(x))) for x in samples)
-    return rounded, worst
+    samples = chebyshev_points(low, high, 150)
+    values, weights = [function(x) for x in samples], [weight(x) for x in samples]
+
+    def worst(coefficients: list[mpf]) -> mpf:
+        return max(abs(w * (mpmath.polyval(coefficients[::-1], x) - v)) for x, v, w in zip(samples, values, weights))
+
+    best = [round_to(c, bits) for c in exact]
+    error = worst(best)
+    improved = True
+    while improved:  # move one coefficient by one unit in its last place, as long as that helps
+        improved = False
+        for i in range(degree + 1):
+            unit = mpmath.ldexp(1, int(mpmath.frexp(best[i])[1]) - bits)
+            for step in (unit, -unit):
+                moved = [*best[:i], best[i] + step, *best[i + 1 :]]
+                if (candidate := worst(moved)) < error * mpf("0.995"):
+                    best, error, improved = moved, candidate, True
+    return best, error
 
 
 # ------------------------------------------------------------------------------------------- what is approximated
@@ -148,9 +161,16 @@ def series(term: Callable, first: int) -> mpf:
 HALF_LN2 = mpmath.log(2) / 2 * mpf("1.0001")  # a little wider: the multiple of ln(2) is chosen by a rounded product
 LOG_LIMIT = 4 * mpf("0.17158") ** 2  # w for an argument of sqrt(2), squared
 
-# The tail of the normal distribution, P(X < -a).
-TAIL_CENTRE = {"float": mpf(5), "double": mpf(6)}
-TAIL_END = {"float": mpf("14.7"), "double": mpf("38.7")}  # where the tail is below half the least subnormal, a times its density too
+# The tail of the normal distribution, P(X < -a), is exp(-a^2/2) over a line in a, but for a factor near 1.
+TAIL_SLOPE, TAIL_OFFSET = mpf("2.25"), mpf("1.875")
+TAIL_CENTRE = {"float": mpf(4), "double": mpf(6)}
+TAIL_END = {
+    "float": mpf("14.7"),
+    "double": mpf("38.7"),
+}  # where the tail is below half the least subnormal, a times its density too
+
+SELU_SCALE = mpf("1.0507009873554804934193349852946")
+SELU_ALPHA = mpf("1.6732632423543772848170429916717")
 
 
 def exp_tail(r):
@@ -166,7 +186,8 @@ def normal_tail_shape(centre):
     def function(u):
         p = u + mpf("0.5")
         a = centre * p / (1 - p)
-        return (mpmath.erfc(a / mpmath.sqrt(2)) * mpmath.exp(a * a / 2) * (a + 1) - 1) / p
+        half = mpmath.erfc(a / mpmath.sqrt(2)) / 2
+        return (half * mpmath.exp(a * a / 2) * (TAIL_SLOPE * a + TAIL_OFFSET) - TAIL_OFFSET / 2) / p
 
     return function
 
@@ -174,6 +195,13 @@ def normal_tail_shape(centre):
 def erf_near_zero(z):
     """erf(x) / x - 1 with z = x^2."""
     return series(lambda n: 2 / mpmath.sqrt(mpmath.pi) * (-z) ** n / (mpmath.factorial(n) * (2 * n + 1)), 0) - 1
+
+
+def tanh_shrink(z):
+    """(x - tanh(x)) / x^3 = 1/3 - 2/15 * z + tanh_shrink(z) * z^2 with z = x^2."""
+    z = max(z, mpf("1e-18"))
+    x = mpmath.sqrt(z)
+    return ((x - mpmath.tanh(x)) / x**3 - mpf(1) / 3 + 2 * z / 15) / z**2
 
 
 def polynomials(target: Target) -> list[Polynomial]:
@@ -186,10 +214,20 @@ def polynomials(target: Target) -> list[Polynomial]:
             variable="r",
             meaning="exp(r) = 1 + r + r^2 * exp_tail(r), |r| <= ln(2)/2",
             function=exp_tail,
-            weight=lambda r: abs(r * r / mpmath.expm1(r)) if r else mpf(0),  # best for expm1
+            weight=lambda r: max(r * r, mpf("1e-9")) / mpmath.exp(r),
             low=-HALF_LN2,
             high=HALF_LN2,
             degree=4 if is_float else 9,
+        ),
+        Polynomial(
+            name="expm1_tail",
+            variable="r",
+            meaning="exp(r) - 1 = r + r^2 * expm1_tail(r), |r| <= ln(2)/2",
+            function=exp_tail,
+            weight=lambda r: max(abs(r), mpf("1e-9")) * abs(r / mpmath.expm1(r) if r else 1),
+            low=-HALF_LN2,
+            high=HALF_LN2,
+            degree=5 if is_float else 10,
         ),
         Polynomial(
             name="log_tail",
@@ -204,11 +242,12 @@ def polynomials(target: Target) -> list[Polynomial]:
         Polynomial(
             name="normal_tail_shape",
             variable="u",
-            meaning="P(X < -a) = exp(-a^2/2) * (1 + (u + 1/2) * normal_tail_shape(u)) / (2 * a + 2),"
-            f" u + 1/2 = a / (a + {float(centre):g}), 0 <= a <= {float(end):g}",
+            meaning=f"P(X < -a) = exp(-a^2/2) * ({float(TAIL_OFFSET / 2):g} + p * normal_tail_shape(p - 0.5)) /"
+            f" ({float(TAIL_SLOPE):g} * a + {float(TAIL_OFFSET):g}),\n//"
+            f" p = a / (a + {float(centre):g}), 0 <= a <= {float(end):g}",
             function=tail,
-            weight=lambda u: (u + mpf("0.5")) / (1 + (u + mpf("0.5")) * tail(u)),
-            low=mpf("-0.499999"),
+            weight=lambda u: (u + mpf("0.5")) / (TAIL_OFFSET / 2 + (u + mpf("0.5")) * tail(u)),
+            low=mpf("-0.49999"),
             high=end / (end + centre) - mpf("0.5"),
             degree=9 if is_float else 21,
         ),
@@ -222,23 +261,46 @@ def polynomials(target: Target) -> list[Polynomial]:
             high=mpf("0.25"),
             degree=4 if is_float else 9,
         ),
+        Polynomial(
+            name="tanh_shrink_tail",
+            variable="z",
+            meaning="x - tanh(x) = x^3 * (1/3 + z * (-2/15 + z * tanh_shrink_tail(z))), z = x^2 <= 1",
+            function=tanh_shrink,
+            weight=lambda z: max(z * z, mpf("1e-9")) / (mpf(1) / 3 - 2 * z / 15 + z * z * tanh_shrink(z)),
+            low=mpf(0),
+            high=mpf(1),
+            degree=6 if is_float else 14,
+        ),
     ]
 
 
 def constants(target: Target) -> list[tuple[str, str]]:
-    ln2 = mpmath.log(2)
-    high = round_to(ln2, target.bits)
-    return [
-        ("log2_e", literal(1 / ln2, target)),
-        ("ln2_hi", literal(high, target)),
-        ("ln2_lo", literal(ln2 - high, target)),
-        ("normal_tail_centre", literal(TAIL_CENTRE[target.type], target)),
-        ("normal_tail_end", literal(TAIL_END[target.type], target)),
-        ("inverse_sqrt_2pi", literal(1 / mpmath.sqrt(2 * mpmath.pi), target)),
-        ("sqrt_2", literal(mpmath.sqrt(2), target)),
-        ("sqrt_2_lo", literal(mpmath.sqrt(2) - round_to(mpmath.sqrt(2), target.bits), target)),
-        ("sqrt_half", literal(mpmath.sqrt(mpf(1) / 2), target)),
-    ]
+    sqrt_2_over_pi = mpmath.sqrt(2 / mpmath.pi)
+    singles = {
+        "log2_e": 1 / mpmath.log(2),
+        "normal_tail_slope": TAIL_SLOPE,
+        "normal_tail_offset": TAIL_OFFSET,
+        "normal_tail_centre": TAIL_CENTRE[target.type],
+        "normal_tail_end": TAIL_END[target.type],
+        "inverse_sqrt_2pi": 1 / mpmath.sqrt(2 * mpmath.pi),
+        "sqrt_half": mpmath.sqrt(mpf(1) / 2),
+    }
+    pairs = {
+        "ln2": mpmath.log(2),
+        "sqrt_2": mpmath.sqrt(2),
+        "third": mpf(1) / 3,
+        "two_fifteenths": mpf(2) / 15,
+        "gelu_tanh_linear": 2 * sqrt_2_over_pi,
+        "gelu_tanh_cubic": 2 * sqrt_2_over_pi * mpf("0.044715"),
+        "quick_gelu_beta": mpf("1.702"),
+        "selu_scale": SELU_SCALE,
+        "selu_scale_alpha": SELU_SCALE * SELU_ALPHA,
+    }
+    lines = [(name, literal(value, target)) for name, value in singles.items()]
+    for name, value in pairs.items():
+        high = round_to(value, target.bits)
+        lines += [(name, literal(high, target)), (f"{name}_lo", literal(value - high, target))]
+    return lines
 
 
 # -------------------------------------------------------------------------------------------------- the header

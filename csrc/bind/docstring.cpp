@@ -72,8 +72,8 @@ std::string secant_example(const std::string& name, const Span<Parameter>& param
 std::string forward_docstring(const Activation& activation) {
     const Description& d = *activation.description;
     return std::string(d.summary) + "\n" +
-           section("Parameters", entry("x : array_like", operand_types) + parameter_entries(activation) +
-                                     shared_parameters) +
+           section("Parameters",
+                   entry("x : array_like", operand_types) + parameter_entries(activation) + shared_parameters) +
            section("Returns", entry("y : ndarray or scalar", "Of the broadcast shape and the dtype of `x`.")) +
            shared_errors + section("See Also", std::string(activation.name) + "_backward : its derivative.\n") +
            ending(d, "y", d.formula, d.example);

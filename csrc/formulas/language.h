@@ -15,8 +15,8 @@
 #define NPFUSE_FORMULA inline __attribute__((always_inline))
 #endif
 
-#define NPFUSE_FORMULAS_BEGIN       \
-    namespace npfuse::NPFUSE_ISA {  \
+#define NPFUSE_FORMULAS_BEGIN      \
+    namespace npfuse::NPFUSE_ISA { \
     namespace {
 #define NPFUSE_FORMULAS_END \
     }                       \

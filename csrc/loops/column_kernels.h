@@ -53,7 +53,8 @@ inline void sums_beside_maxima(const Columns<T>& x, const T* maxima, ptrdiff_t n
         }
         sums.add(j, terms, columns);
     }
-    for (ptrdiff_t c = 0; c < columns; ++c) totals[c] = sums.total(c) + double(found[c] - 1) + double(maxima[c] - maxima[c]);
+    for (ptrdiff_t c = 0; c < columns; ++c)
+        totals[c] = sums.total(c) + double(found[c] - 1) + double(maxima[c] - maxima[c]);
 }
 
 template <class Operation, class T>

@@ -139,7 +139,8 @@ inline void run_contiguous(const Elementwise& kernel, const T* const* inputs, T*
     const T* in[max_operands];
     T* out[max_operands];
     for (int i = 0; i < kernel.inputs; ++i) {
-        for (ptrdiff_t j = 0; j < kernel_chunk; ++j) chunks[i][j] = inputs[i][whole + (j < rest ? j : 0)];
+        for (ptrdiff_t j = 0; j < kernel_chunk; ++j) chunks[i][j] = inputs[i][whole];
+        for (ptrdiff_t j = 1; j < rest; ++j) chunks[i][j] = inputs[i][whole + j];
         in[i] = chunks[i];
     }
     for (int i = 0; i < kernel.outputs; ++i) out[i] = chunks[kernel.inputs + i];

@@ -29,8 +29,9 @@ struct Elu {
         .derivative = "1 where x > 0, else alpha * exp(x)",
         .accuracy = "1 ULP, backward 2 ULP; subnormal results within one step",
         .notes = "The derivative at 0 is alpha, as in PyTorch.",
-        .source = "Clevert, Unterthiner and Hochreiter (2015), Fast and accurate deep network learning by "
-                  "exponential linear units.",
+        .source =
+            "Clevert, Unterthiner and Hochreiter (2015), Fast and accurate deep network learning by "
+            "exponential linear units.",
         .example = ">>> nf.elu(np.array([-np.inf, 0.0, 2.0]))\narray([-1.,  0.,  2.])",
     };
 
@@ -55,8 +56,9 @@ struct Selu {
         .formula = "scale * (x where x > 0, else alpha * expm1(x)), scale = 1.0507..., alpha = 1.6733...",
         .derivative = "scale * (1 where x > 0, else alpha * exp(x))",
         .accuracy = "1 ULP, backward 2 ULP; subnormal results within one step",
-        .notes = "The constants keep mean 0 and variance 1 from layer to layer; here they are exact to twice the "
-                 "precision of the result.",
+        .notes =
+            "The constants keep mean 0 and variance 1 from layer to layer; here they are exact to twice the "
+            "precision of the result.",
         .source = "Klambauer, Unterthiner, Mayr and Hochreiter (2017), Self-normalizing neural networks.",
         .example = ">>> nf.selu(np.array([0.0, 1.0]))\narray([0.        , 1.05070099])",
     };

@@ -12,8 +12,9 @@ struct Gelu {
         .summary = "Gaussian error linear unit, in its exact form.",
         .formula = "x * (1 + erf(x / sqrt(2))) / 2",
         .derivative = "(1 + erf(x / sqrt(2))) / 2 + x * exp(-x**2 / 2) / sqrt(2 * pi)",
-        .accuracy = "1 ULP, backward 2 ULP, or 2**-24 (float64 2**-53) where the derivative crosses zero near "
-                    "x = -0.75; subnormal results within one step",
+        .accuracy =
+            "1 ULP, backward 2 ULP, or 2**-24 (float64 2**-53) where the derivative crosses zero near "
+            "x = -0.75; subnormal results within one step",
         .notes = "gelu(-inf) is -0, its limit. gelu_tanh is the approximation that some models were trained with.",
         .source = "Hendrycks and Gimpel (2016), Gaussian error linear units.",
         .example = ">>> nf.gelu(np.array([-np.inf, 0.0, 1000.0]))\narray([  -0.,    0., 1000.])",
@@ -39,8 +40,7 @@ struct Gelu {
         constexpr T density = Constants<T>::inverse_sqrt_2pi * Lift<T>::down;
         T slope = -a * density;
         T slope_lo = fma(-a, density, -slope);
-        T below = fma(slope, tail.density.hi, q.hi) +
-                  fma(slope, tail.density.lo, fma(slope_lo, tail.density.hi, q.lo));
+        T below = fma(slope, tail.density.hi, q.hi) + fma(slope, tail.density.lo, fma(slope_lo, tail.density.hi, q.lo));
         T scaled = below * tail.density.scale;
         return dy * unless_nan(x, x < T(0) ? scaled : T(1) - scaled);
     }
@@ -80,10 +80,12 @@ struct GeluTanh {
         .summary = "Gaussian error linear unit, approximated with tanh.",
         .formula = "x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))) / 2",
         .derivative = "that of the formula",
-        .accuracy = "1 ULP of the formula, backward 2 ULP, or 2**-24 (float64 2**-53) where the derivative crosses "
-                    "zero near x = -0.75; subnormal results within one step",
-        .notes = "For models trained with it, GPT-2 among them; it differs from gelu by up to 5e-4. PyTorch and Keras "
-                 "reach it by gelu(approximate).",
+        .accuracy =
+            "1 ULP of the formula, backward 2 ULP, or 2**-24 (float64 2**-53) where the derivative crosses "
+            "zero near x = -0.75; subnormal results within one step",
+        .notes =
+            "For models trained with it, GPT-2 among them; it differs from gelu by up to 5e-4. PyTorch and Keras "
+            "reach it by gelu(approximate).",
         .source = "Hendrycks and Gimpel (2016), Gaussian error linear units.",
         .example = ">>> nf.gelu_tanh(np.array([-np.inf, 0.0, 1000.0]))\narray([  -0.,    0., 1000.])",
     };
@@ -106,10 +108,12 @@ struct QuickGelu {
         .summary = "Gaussian error linear unit, approximated with a sigmoid.",
         .formula = "x * sigmoid(1.702 * x)",
         .derivative = "sigmoid(1.702 * x) * (1 + 1.702 * x * sigmoid(-1.702 * x))",
-        .accuracy = "1 ULP, backward 2 ULP, or 2**-24 (float64 2**-53) where the derivative crosses zero near "
-                    "x = -0.75; subnormal results within one step",
-        .notes = "For models trained with it, CLIP among them; it differs from gelu by up to 0.02. swish with beta "
-                 "1.702, were that number exact.",
+        .accuracy =
+            "1 ULP, backward 2 ULP, or 2**-24 (float64 2**-53) where the derivative crosses zero near "
+            "x = -0.75; subnormal results within one step",
+        .notes =
+            "For models trained with it, CLIP among them; it differs from gelu by up to 0.02. swish with beta "
+            "1.702, were that number exact.",
         .source = "Hendrycks and Gimpel (2016), Gaussian error linear units.",
         .example = ">>> nf.quick_gelu(np.array([-np.inf, 0.0, 1000.0]))\narray([  -0.,    0., 1000.])",
     };

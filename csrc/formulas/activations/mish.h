@@ -11,8 +11,9 @@ struct Mish {
         .summary = "Mish, a self-gated unit.",
         .formula = "x * tanh(softplus(x))",
         .derivative = "tanh(softplus(x)) + x * sigmoid(x) * sech(softplus(x))**2",
-        .accuracy = "1 ULP, backward 2 ULP, or 2**-24 (float64 2**-53) where the derivative crosses zero near "
-                    "x = -1.19; subnormal results within one step",
+        .accuracy =
+            "1 ULP, backward 2 ULP, or 2**-24 (float64 2**-53) where the derivative crosses zero near "
+            "x = -1.19; subnormal results within one step",
         .notes = "mish(-inf) is -0, its limit.",
         .source = "Misra (2019), Mish: a self regularized non-monotonic activation function.",
         .example = ">>> nf.mish(np.array([-np.inf, 0.0, 1000.0]))\narray([  -0.,    0., 1000.])",

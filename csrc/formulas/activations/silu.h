@@ -12,11 +12,13 @@ struct Silu {
         .summary = "Sigmoid linear unit.",
         .formula = "x * sigmoid(x)",
         .derivative = "sigmoid(x) * (1 + x * sigmoid(-x))",
-        .accuracy = "1 ULP, backward 2 ULP, or 2**-24 (float64 2**-53) where the derivative crosses zero near "
-                    "x = -1.28; subnormal results within one step",
+        .accuracy =
+            "1 ULP, backward 2 ULP, or 2**-24 (float64 2**-53) where the derivative crosses zero near "
+            "x = -1.28; subnormal results within one step",
         .notes = "silu(-inf) is -0, its limit. The same as swish with beta 1.",
-        .source = "Elfwing, Uchibe and Doya (2017), Sigmoid-weighted linear units for neural network function "
-                  "approximation in reinforcement learning.",
+        .source =
+            "Elfwing, Uchibe and Doya (2017), Sigmoid-weighted linear units for neural network function "
+            "approximation in reinforcement learning.",
         .example = ">>> nf.silu(np.array([-np.inf, 0.0, 1000.0]))\narray([  -0.,    0., 1000.])",
     };
 
@@ -46,10 +48,12 @@ struct Swish {
         .summary = "Swish: silu with a steepness.",
         .formula = "x * sigmoid(beta * x)",
         .derivative = "sigmoid(beta * x) * (1 + beta * x * sigmoid(-beta * x))",
-        .accuracy = "1 ULP, backward 2 ULP, or 2**-24 (float64 2**-53) where the derivative crosses zero near "
-                    "x = -1.28 / beta; subnormal results within one step",
-        .notes = "Exact in the tails for any beta: the product beta * x is never rounded. With beta 1 it is silu. ONNX "
-                 "and oneDNN call the steepness alpha; Keras has none.",
+        .accuracy =
+            "1 ULP, backward 2 ULP, or 2**-24 (float64 2**-53) where the derivative crosses zero near "
+            "x = -1.28 / beta; subnormal results within one step",
+        .notes =
+            "Exact in the tails for any beta: the product beta * x is never rounded. With beta 1 it is silu. ONNX "
+            "and oneDNN call the steepness alpha; Keras has none.",
         .source = "Ramachandran, Zoph and Le (2017), Searching for activation functions.",
         .example = ">>> nf.swish(np.array([-2.0, 0.0, 2.0]), beta=0.0)\narray([-1.,  0.,  1.])",
     };

@@ -14,11 +14,13 @@ struct Softplus {
         .formula = "log(1 + exp(beta * x)) / beta",
         .derivative = "sigmoid(beta * x)",
         .accuracy = "1 ULP, backward 2 ULP; subnormal results within one step",
-        .notes = "Exact everywhere, so there is no threshold from which on x itself is returned, as PyTorch has at 20 "
-                 "by default.",
+        .notes =
+            "Exact everywhere, so there is no threshold from which on x itself is returned, as PyTorch has at 20 "
+            "by default.",
         .source = "Dugas et al. (2000), Incorporating second-order functional knowledge for better option pricing.",
-        .example = ">>> nf.softplus(np.array([-np.inf, 0.0, 1000.0]))\n"
-                   "array([0.00000000e+00, 6.93147181e-01, 1.00000000e+03])",
+        .example =
+            ">>> nf.softplus(np.array([-np.inf, 0.0, 1000.0]))\n"
+            "array([0.00000000e+00, 6.93147181e-01, 1.00000000e+03])",
     };
 
     template <class T>

@@ -23,7 +23,8 @@ NPFUSE_FORMULA T gated(T x, Pair<T> z) {
     T half = gate.k < T(0) ? T(0.5) : T(1);
     T y = fma(factor, gate.hi * half, factor * (gate.lo * half));
     T result = times_power_of_two(y, gate.k < T(0) ? gate.k + T(1) : gate.k);
-    return unless_nan(z.hi, (z.hi >= T(0)) & (absolute(x) == Format<T>::infinity) ? x : result);
+    T opened = z.hi < T(0) ? result : x;  // what a gate that is not shut lets through of an infinite x
+    return unless_nan(z.hi, absolute(x) == Format<T>::infinity ? opened : result);
 }
 
 // d/dx of x * sigmoid(z), where minus_growth is -|x * dz/dx|: sigmoid(z) * (1 + x * dz/dx * sigmoid(-z)).

@@ -45,7 +45,8 @@ NPFUSE_FORMULA T power_beside_one(T k) {
     return from_bits<T>(to_bits(at_least(k, least) + (F::round + T(F::exponent_bias))) << F::fraction_bits);
 }
 
-// exp(x.hi + x.lo) for least_exponent <= x.hi <= 0; hi in [0.7, 1.42]. Relative error 2^-25.9 (float), 2^-54.9 (double).
+// exp(x.hi + x.lo) for least_exponent <= x.hi <= 0; hi in [0.7, 1.42]. Relative error 2^-25.9 (float), 2^-54.9
+// (double).
 template <class T>
 NPFUSE_FORMULA Parts<T> exp_parts(Pair<T> x) {
     Reduced<T> reduced = reduce_exp(x.hi, x.lo, T(0));

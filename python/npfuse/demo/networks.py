@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from time import perf_counter
 from typing import Any
 
@@ -22,7 +23,7 @@ def initial_weights(sizes: list[int], seed: int) -> list[tuple[Array, Array]]:
             (rng.standard_normal((inputs, outputs)) * np.sqrt(2 / inputs)).astype(np.float32),
             np.zeros(outputs, np.float32),
         )
-        for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True)
+        for inputs, outputs in pairwise(sizes)
     ]
 
 
