@@ -30,7 +30,7 @@ struct Adagrad {
     template <class T, class Gradient>
     NPFUSE_FORMULA static T step(const Scalars<T>& s, Gradient g, T& sum) {
         sum = fma(value<T>(g), value<T>(g), sum);
-        return s.normalizer.of(value<T>(g), square_root(sum));
+        return s.normalizer.quickly_of(value<T>(g), square_root(sum));
     }
 };
 

@@ -18,7 +18,8 @@ struct Adamax {
     template <class T>
     struct Scalars {
         Factor<T> decay1, gain1;
-        T decay2, eps;
+        Factor<T> decay2;
+        T eps;
         Normalizer<T> normalizer;
     };
 
@@ -27,7 +28,7 @@ struct Adamax {
         return {
             .decay1 = Factor<T>(at.beta1),
             .gain1 = Factor<T>(1 - at.beta1),
-            .decay2 = T(at.beta2),
+            .decay2 = Factor<T>(at.beta2),
             .eps = T(at.eps),
             .normalizer = Normalizer<T>(at.lr / (1 - __builtin_pow(at.beta1, step)), at.eps_outside),
         };
@@ -36,7 +37,7 @@ struct Adamax {
     template <class T, class Gradient>
     NPFUSE_FORMULA static T step(const Scalars<T>& s, Gradient g, T& exp_avg, T& exp_inf) {
         exp_avg = mix(s.decay1, exp_avg, s.gain1, g);
-        exp_inf = at_least(absolute(value<T>(g)) + s.eps, s.decay2 * exp_inf);
+        exp_inf = at_least(absolute(value<T>(g)) + s.eps, fma(s.decay2.hi, exp_inf, s.decay2.lo * exp_inf));
         return s.normalizer.of(exp_avg, exp_inf);
     }
 };

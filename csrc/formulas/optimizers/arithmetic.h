@@ -103,20 +103,26 @@ NPFUSE_FORMULA T mix_square(T decay, T average, T gain, Gradient g) {
 NPFUSE_FORMULA float square_root(float x) { return __builtin_sqrtf(x); }
 NPFUSE_FORMULA double square_root(double x) { return __builtin_sqrt(x); }
 
-// numerator / (root + eps), times lr. The learning rate goes into the denominator, which saves a multiplication.
+// lr numerator / (root + eps). The learning rate goes into the denominator, which saves a rounding.
 template <class T>
 struct Normalizer {
-    T root_weight, eps;
+    Factor<T> root_weight;
+    T eps;
 
     Normalizer() = default;
-    NPFUSE_FORMULA Normalizer(double lr, double added_eps) : root_weight(T(1 / lr)), eps(T(added_eps / lr)) {
-        if (!(root_weight < T(__builtin_huge_val()))) {  // no step at all
-            root_weight = 0;
+    NPFUSE_FORMULA Normalizer(double lr, double added_eps) : root_weight(1 / lr), eps(T(added_eps / lr)) {
+        if (!(root_weight.hi < T(__builtin_huge_val()))) {  // no step at all
+            root_weight = Factor<T>(0);
             eps = T(__builtin_huge_val());
         }
     }
 
-    NPFUSE_FORMULA T of(T numerator, T root) const { return numerator / fma(root, root_weight, eps); }
+    NPFUSE_FORMULA T of(T numerator, T root) const {
+        return numerator / fma(root_weight.hi, root, fma(root_weight.lo, root, eps));
+    }
+
+    // One rounding more, and an operation less: where every one of them shows.
+    NPFUSE_FORMULA T quickly_of(T numerator, T root) const { return numerator / fma(root_weight.hi, root, eps); }
 };
 
 NPFUSE_FORMULAS_END
