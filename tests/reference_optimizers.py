@@ -117,6 +117,8 @@ def take_step(optimizer, p, g, state, step, settings):
     decay, lr = settings.get("weight_decay", 0.0), settings["lr"]
     if settings.get("maximize"):
         g = -g
+    if decay == 0:
+        return p - optimizer(p, g, state, step, **settings)
     if settings.get("decoupled_weight_decay"):
         return p - lr * decay * p - optimizer(p, g, state, step, **settings)
     return p - optimizer(p, g + decay * p, state, step, **settings)

@@ -37,7 +37,9 @@ struct Adamax {
     template <class T, class Gradient>
     NPFUSE_FORMULA static T step(const Scalars<T>& s, Gradient g, T& exp_avg, T& exp_inf) {
         exp_avg = mix(s.decay1, exp_avg, s.gain1, g);
-        exp_inf = at_least(absolute(value<T>(g)) + s.eps, fma(s.decay2.hi, exp_inf, s.decay2.lo * exp_inf));
+        const T decayed = fma(s.decay2.hi, exp_inf, s.decay2.lo * exp_inf);
+        const T larger = at_least(absolute(value<T>(g)) + s.eps, decayed);
+        exp_inf = decayed == decayed ? larger : decayed;
         return s.normalizer.of(exp_avg, exp_inf);
     }
 };

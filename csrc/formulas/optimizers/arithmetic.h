@@ -9,14 +9,22 @@
 
 NPFUSE_FORMULAS_BEGIN
 
-// A number that comes in double (a learning rate, a decay), also as the sum of two of type T.
+template <class T>
+NPFUSE_FORMULA T toward_zero(double x) {
+    const T nearest = T(x);
+    const bool beyond = (x < 0 ? -x : x) < double(absolute(nearest));
+    return beyond ? from_bits<T>(to_bits(nearest) - 1) : nearest;
+}
+
+// A number that comes in double (a decay, a gain), also as the sum of two of type T. Both have its sign, so that
+// infinity times either is the same infinity.
 template <class T>
 struct Factor {
     T hi, lo;
     double exact;
 
     Factor() = default;
-    NPFUSE_FORMULA explicit Factor(double x) : hi(T(x)), lo(T(x - double(T(x)))), exact(x) {}
+    NPFUSE_FORMULA explicit Factor(double x) : hi(toward_zero<T>(x)), lo(T(x - double(toward_zero<T>(x)))), exact(x) {}
 };
 
 // A gradient that a loss scale or weight decay had a part in. It is carried in double until it is stored: rounded to T,
@@ -41,7 +49,7 @@ NPFUSE_FORMULA T value(WideGradient gradient) {
     return T(gradient.number);
 }
 
-// The sum, and what rounding took from it. Of an infinite sum that is NaN, which must not be added.
+// The sum, and what rounding took from it. Of an infinite sum that is NaN, or the same infinity.
 template <class T>
 NPFUSE_FORMULA T corrected(T sum, T error) {
     return error < T(__builtin_huge_val()) ? sum + error : sum;
@@ -106,23 +114,25 @@ NPFUSE_FORMULA double square_root(double x) { return __builtin_sqrt(x); }
 // lr numerator / (root + eps). The learning rate goes into the denominator, which saves a rounding.
 template <class T>
 struct Normalizer {
-    Factor<T> root_weight;
-    T eps;
+    Factor<T> exact_weight;
+    T weight, eps;  // of the root, and of nothing
 
     Normalizer() = default;
-    NPFUSE_FORMULA Normalizer(double lr, double added_eps) : root_weight(1 / lr), eps(T(added_eps / lr)) {
-        if (!(root_weight.hi < T(__builtin_huge_val()))) {  // no step at all
-            root_weight = Factor<T>(0);
+    NPFUSE_FORMULA Normalizer(double lr, double added_eps)
+        : exact_weight(1 / lr), weight(T(1 / lr)), eps(T(added_eps / lr)) {
+        if (!(weight < T(__builtin_huge_val()))) {  // no step at all
+            exact_weight = Factor<T>(0);
+            weight = 0;
             eps = T(__builtin_huge_val());
         }
     }
 
     NPFUSE_FORMULA T of(T numerator, T root) const {
-        return numerator / fma(root_weight.hi, root, fma(root_weight.lo, root, eps));
+        return numerator / fma(exact_weight.hi, root, fma(exact_weight.lo, root, eps));
     }
 
     // One rounding more, and an operation less: where every one of them shows.
-    NPFUSE_FORMULA T quickly_of(T numerator, T root) const { return numerator / fma(root_weight.hi, root, eps); }
+    NPFUSE_FORMULA T quickly_of(T numerator, T root) const { return numerator / fma(weight, root, eps); }
 };
 
 NPFUSE_FORMULAS_END

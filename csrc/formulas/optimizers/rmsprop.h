@@ -17,7 +17,8 @@ struct RMSprop {
 
     template <class T>
     struct Scalars {
-        Factor<T> decay, gain;
+        T decay, gain;
+        Factor<T> exact_decay, exact_gain;
         T spread_gain, eps_root;
         Normalizer<T> normalizer;
     };
@@ -25,8 +26,10 @@ struct RMSprop {
     template <class T>
     static Scalars<T> prepare(double /*step*/, const Settings& at) {
         return {
-            .decay = Factor<T>(at.alpha),
-            .gain = Factor<T>(1 - at.alpha),
+            .decay = T(at.alpha),
+            .gain = T(1 - at.alpha),
+            .exact_decay = Factor<T>(at.alpha),
+            .exact_gain = Factor<T>(1 - at.alpha),
             .spread_gain = T(at.alpha * (1 - at.alpha)),
             .eps_root = T(at.eps_root),
             .normalizer = Normalizer<T>(at.lr, at.eps),
@@ -35,7 +38,7 @@ struct RMSprop {
 
     template <class T, class Gradient>
     NPFUSE_FORMULA static T step(const Scalars<T>& s, Gradient g, T& square_avg) {
-        square_avg = mix_square(s.decay.hi, square_avg, s.gain.hi, g);
+        square_avg = mix_square(s.decay, square_avg, s.gain, g);
         return s.normalizer.of(value<T>(g), square_root(square_avg + s.eps_root));
     }
 };
@@ -49,10 +52,10 @@ struct RMSpropCentered : RMSprop {
     template <class T, class Gradient>
     NPFUSE_FORMULA static T step(const Scalars<T>& s, Gradient g, T& square_avg, T& grad_avg) {
         const T distance = difference(g, grad_avg);
-        const T remaining = s.decay.hi * excess_over_square(square_avg, grad_avg);
+        const T remaining = s.decay * excess_over_square(square_avg, grad_avg);
         const T variance = at_least(fma(s.spread_gain * distance, distance, remaining), T(0));
-        square_avg = mix_square(s.decay.hi, square_avg, s.gain.hi, g);
-        grad_avg = mix(s.decay, grad_avg, s.gain, g);
+        square_avg = mix_square(s.decay, square_avg, s.gain, g);
+        grad_avg = mix(s.exact_decay, grad_avg, s.exact_gain, g);
         return s.normalizer.of(value<T>(g), square_root(variance + s.eps_root));
     }
 };
