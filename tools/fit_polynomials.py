@@ -8,12 +8,14 @@ relative error of the function it serves; then its coefficients are rounded to t
 """
 
 import argparse
+import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import mpmath
+import numpy as np
 from mpmath import mp, mpf
 
 mp.prec = 256
@@ -109,27 +111,30 @@ def alternating_extrema(errors: list[mpf], wanted: int) -> list[int]:
     return extrema
 
 
-def fit(function, weight, low, high, degree: int, bits: int) -> tuple[list[mpf], mpf]:
+def fit(function, weight, low, high, degree: int, bits: int) -> tuple[list[mpf], float]:
     """Minimax coefficients, rounded to `bits` so that little is lost, and the worst weighted error that is left."""
     exact, _ = minimax(function, weight, low, high, list(range(degree + 1)))
+    best = [round_to(c, bits) for c in exact]
     samples = chebyshev_points(low, high, 150)
     values, weights = [function(x) for x in samples], [weight(x) for x in samples]
-
-    def worst(coefficients: list[mpf]) -> mpf:
-        return max(abs(w * (mpmath.polyval(coefficients[::-1], x) - v)) for x, v, w in zip(samples, values, weights))
-
-    best = [round_to(c, bits) for c in exact]
-    error = worst(best)
-    improved = True
-    while improved:  # move one coefficient by one unit in its last place, as long as that helps
-        improved = False
-        for i in range(degree + 1):
-            unit = mpmath.ldexp(1, int(mpmath.frexp(best[i])[1]) - bits)
-            for step in (unit, -unit):
-                moved = [*best[:i], best[i] + step, *best[i + 1 :]]
-                if (candidate := worst(moved)) < error * mpf("0.995"):
-                    best, error, improved = moved, candidate, True
-    return best, error
+    # The errors are small numbers, of which sixteen digits are plenty, and a coefficient moves each by a fixed amount.
+    errors = np.array(
+        [float(w * (mpmath.polyval(best[::-1], x) - v)) for x, v, w in zip(samples, values, weights, strict=True)]
+    )
+    units = [mpmath.ldexp(1, int(mpmath.frexp(c)[1]) - bits) for c in best]
+    effects = np.array(
+        [[float(w * u * x**i) for i, u in enumerate(units)] for x, w in zip(samples, weights, strict=True)]
+    )
+    moves = np.concatenate([effects, -effects], axis=1)
+    steps = [0] * len(best)
+    while True:  # move the coefficient that helps most by one unit in its last place, as long as one does
+        after = np.abs(errors[:, None] + moves).max(axis=0)
+        move = int(after.argmin())
+        if after[move] >= np.abs(errors).max() * 0.9999:
+            break
+        errors += moves[:, move]
+        steps[move % len(best)] += 1 if move < len(best) else -1
+    return [c + n * u for c, n, u in zip(best, steps, units, strict=True)], np.abs(errors).max()
 
 
 # ------------------------------------------------------------------------------------------- what is approximated
@@ -242,9 +247,9 @@ def polynomials(target: Target) -> list[Polynomial]:
         Polynomial(
             name="normal_tail_shape",
             variable="u",
-            meaning=f"P(X < -a) = exp(-a^2/2) * ({float(TAIL_OFFSET / 2):g} + p * normal_tail_shape(p - 0.5)) /"
-            f" ({float(TAIL_SLOPE):g} * a + {float(TAIL_OFFSET):g}),\n//"
-            f" p = a / (a + {float(centre):g}), 0 <= a <= {float(end):g}",
+            meaning=f"P(X < -a) = exp(-a^2/2) * ({float(TAIL_OFFSET / 2):g} + p * normal_tail_shape(p - 0.5)) /\n//"
+            f" ({float(TAIL_SLOPE):g} * a + {float(TAIL_OFFSET):g}), p = a / (a + {float(centre):g}),"
+            f" 0 <= a <= {float(end):g}",
             function=tail,
             weight=lambda u: (u + mpf("0.5")) / (TAIL_OFFSET / 2 + (u + mpf("0.5")) * tail(u)),
             low=mpf("-0.49999"),
@@ -319,20 +324,23 @@ def write_header() -> str:
         "struct Constants;",
     ]
     for target in (FLOAT, DOUBLE):
-        lines += ["", "template <>", f"struct Constants<{target.type}> {{"]
-        lines += [f"    static constexpr {target.type} {name} = {value};" for name, value in constants(target)]
-        lines += ["};"]
+        named = constants(target)
+        functions = []
         for p in polynomials(target):
-            coefficients, error = fit(p.function, p.weight, p.low, p.high, p.degree, target.bits)
-            lines += [
+            fitted, error = fit(p.function, p.weight, p.low, p.high, p.degree, target.bits)
+            coefficients = [literal(c, target) for c in fitted]
+            functions += [
                 "",
-                f"// {p.meaning}; relative error 2^{float(mpmath.log(error, 2)):.1f}",
+                f"// {p.meaning}; relative error 2^{math.log2(error):.1f}",
                 f"NPFUSE_FORMULA {target.type} {p.name}({target.type} {p.variable}) {{",
                 f"    return polynomial({p.variable},  //",
-                *(f"                      {literal(c, target)}," for c in coefficients[:-1]),
-                f"                      {literal(coefficients[-1], target)});",
+                *(f"                      {c}," for c in coefficients[:-1]),
+                f"                      {coefficients[-1]});",
                 "}",
             ]
+        lines += ["", "template <>", f"struct Constants<{target.type}> {{"]
+        lines += [f"    static constexpr {target.type} {name} = {value};" for name, value in named]
+        lines += ["};", *functions]
     return "\n".join([*lines, "", "NPFUSE_FORMULAS_END", ""])
 
 

@@ -55,20 +55,18 @@ struct TanhGate {
 template <class T>
 NPFUSE_FORMULA TanhGate<T> gelu_tanh_gate(T x) {
     using C = Constants<T>;
-    constexpr T bound = T(sizeof(T) == 4 ? 20 : 40);  // the gate is shut or open from there on
-    T b = at_most(at_least(x, -bound), bound);
-    Pair<T> square = two_product(b, b);
+    Pair<T> square = two_product(x, x);
     // linear + cubic * x^2
     T cubic = C::gelu_tanh_cubic * square.hi;
     T cubic_lo = fma(C::gelu_tanh_cubic, square.hi, -cubic) +
                  fma(C::gelu_tanh_cubic, square.lo, C::gelu_tanh_cubic_lo * square.hi);
     Pair<T> slope = two_sum(C::gelu_tanh_linear, cubic);
     T slope_lo = slope.lo + (C::gelu_tanh_linear_lo + cubic_lo);
-    T z = b * slope.hi;
-    T z_lo = fma(b, slope_lo, fma(b, slope.hi, -z));
+    T z = x * slope.hi;
+    T z_lo = fma(x, slope_lo, fma(x, slope.hi, -z));
     // x * dz/dx is z + 2 * cubic * x^3
-    T twice = T(2) * b * cubic;
-    T twice_lo = fma(T(2) * b, cubic_lo, fma(T(2) * b, cubic, -twice));
+    T twice = T(2) * x * cubic;
+    T twice_lo = fma(T(2) * x, cubic_lo, fma(T(2) * x, cubic, -twice));
     Pair<T> growth = two_sum(z, twice);
     T growth_lo = growth.lo + (z_lo + twice_lo);
     return {{z, z_lo}, {-absolute(growth.hi), growth.hi < T(0) ? growth_lo : -growth_lo}};
@@ -92,12 +90,17 @@ struct GeluTanh {
 
     template <class T>
     NPFUSE_FORMULA static T forward(T x) {
-        return gated(x, gelu_tanh_gate(x).z);
+        // The gate's argument is Lift::lowest there.
+        constexpr T shut = T(sizeof(T) == 4 ? -10.9 : -21.6);
+        T bounded = at_least(x, shut);
+        Pair<T> z = gelu_tanh_gate(bounded).z;
+        return half_open(x, bounded, z.hi, exp_lifted(minus_distance(z), Lift<T>::bits));
     }
 
     template <class T>
     NPFUSE_FORMULA static T backward(T dy, T x) {
-        TanhGate<T> gate = gelu_tanh_gate(x);
+        constexpr T bound = T(sizeof(T) == 4 ? 11 : 22);  // the gate is shut or open from there on
+        TanhGate<T> gate = gelu_tanh_gate(at_most(at_least(x, -bound), bound));
         return dy * gate_slope(gate.z, gate.minus_growth);
     }
 };
@@ -120,17 +123,22 @@ struct QuickGelu {
 
     template <class T>
     NPFUSE_FORMULA static Pair<T> gate(T x) {
-        return stretched<T>({Constants<T>::quick_gelu_beta, Constants<T>::quick_gelu_beta_lo}, x);
+        using C = Constants<T>;
+        T hi = C::quick_gelu_beta * x;
+        return {hi, fma(C::quick_gelu_beta_lo, x, fma(C::quick_gelu_beta, x, -hi))};
     }
 
     template <class T>
     NPFUSE_FORMULA static T forward(T x) {
-        return gated(x, gate(x));
+        T bounded = at_least(x, Lift<T>::lowest / Constants<T>::quick_gelu_beta);
+        Pair<T> z = gate(bounded);
+        return half_open(x, bounded, z.hi, exp_lifted(minus_distance(z), Lift<T>::bits));
     }
 
     template <class T>
     NPFUSE_FORMULA static T backward(T dy, T x) {
-        return dy * gate_slope(gate(x), minus_absolute(gate(x)));
+        Pair<T> z = gate(finite(x));
+        return dy * gate_slope(z, minus_absolute(z));
     }
 };
 

@@ -24,14 +24,9 @@ struct Silu {
 
     template <class T>
     NPFUSE_FORMULA static T forward(T x) {
-        // relu(x) - |x| * t / (1 + t), where t = exp(-|x|)
-        constexpr T one = Lift<T>::up;
-        Scaled<T> e = exp_minus_absolute(x);
-        T t = e.hi * e.scale;
-        T factor = bounded_absolute(x, -Lift<T>::lowest) * e.scale;
-        T product = factor * e.hi;
-        T product_lo = fma(factor, e.lo, fma(factor, e.hi, -product));
-        return relu_minus(x, ratio_by_one_plus<T>({product, product_lo}, t, one));
+        using L = Lift<T>;
+        T z = at_least(x, L::lowest);
+        return half_open(x, z, z, exp_lifted(-absolute(z), L::bits));
     }
 
     template <class T>

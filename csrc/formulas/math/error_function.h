@@ -29,7 +29,7 @@ NPFUSE_FORMULA NormalTail<T> normal_tail(Pair<T> a, Pair<T> minus_half_square) {
     return {e, numerator, {line, fma(slope, a.lo, fma(slope, a.hi, offset - line))}};
 }
 
-// <= 1.2 ULP, all x; subnormal results within one step.
+// <= 1.3 ULP, all x; subnormal results within one step.
 template <class T>
 NPFUSE_FORMULA T erfc(T x) {
     using C = Constants<T>;

@@ -52,38 +52,62 @@ NPFUSE_FORMULA Reduced<T> reduce_exp(T x, T x_lo, T lift) {
     return {r_hi, fma(-k, C::ln2_lo, x_lo), scale, k};
 }
 
-// exp(r) = 1 + r + r^2 * tail = hi + lo, |r| <= ln(2)/2; hi in [0.7, 1.42], |lo| <= ulp(hi)/2.
+// exp(r) = 1 + r + r^2 * exp_tail(r) in [0.7, 1.42], |r| <= ln(2)/2. Relative error 2^-25.9 (float), 2^-54.9 (double).
 template <class T>
-NPFUSE_FORMULA Pair<T> exp_pair(T r, T tail) {
+NPFUSE_FORMULA Pair<T> exp_pair(T r) {
     Pair<T> sum = fast_two_sum(T(1), r);
-    return fast_two_sum(sum.hi, fma(r * r, tail, sum.lo));
+    return fast_two_sum(sum.hi, fma(r * r, exp_tail(r), sum.lo));
 }
 
-// exp(x) * 2^lift for a result in the range of normal numbers. Relative error of hi + lo 2^-25.9 (float), 2^-54.9.
+// exp(r) - 1 of a reduced argument. Relative error 2^-26.5 (float), 2^-55.5 (double).
+template <class T>
+NPFUSE_FORMULA Pair<T> growth_pair(Reduced<T> reduced) {
+    T r = reduced.r_hi + reduced.r_lo;
+    return fast_two_sum(reduced.r_hi, fma(r * r, expm1_tail(r), reduced.r_lo));
+}
+
+// exp(x) * 2^lift for a result in the range of normal numbers. Relative error of hi + lo as above.
 template <class T>
 NPFUSE_FORMULA Scaled<T> exp_scaled(T x, T lift) {
     Reduced<T> reduced = reduce_exp(x, T(0), lift);
-    T r = fma(-reduced.k, Constants<T>::ln2_lo, reduced.r_hi);
-    Pair<T> e = exp_pair(r, exp_tail(r));
+    Pair<T> e = exp_pair(fma(-reduced.k, Constants<T>::ln2_lo, reduced.r_hi));
     return {e.hi, e.lo, reduced.scale};
 }
 
-// The same, and hi - 1 + lo is as exact beside exp(x) - 1.
-template <class T>
-NPFUSE_FORMULA Scaled<T> exp_scaled_near_one(T x, T lift) {
-    Reduced<T> reduced = reduce_exp(x, T(0), lift);
-    T r = fma(-reduced.k, Constants<T>::ln2_lo, reduced.r_hi);
-    Pair<T> e = exp_pair(r, expm1_tail(r));
-    return {e.hi, e.lo, reduced.scale};
-}
-
-// exp(x.hi + x.lo), otherwise as above. Relative error 2^-27.5 (float), 2^-56 (double).
+// The same of x.hi + x.lo. Relative error 2^-27.5 (float), 2^-56 (double).
 template <class T>
 NPFUSE_FORMULA Scaled<T> exp_scaled(Pair<T> x, T lift) {
     Reduced<T> reduced = reduce_exp(x.hi, x.lo, lift);
     Pair<T> r = fast_two_sum(reduced.r_hi, reduced.r_lo);
-    Pair<T> e = exp_pair(r.hi, exp_tail(r.hi));
+    Pair<T> e = exp_pair(r.hi);
     return {e.hi, fma(e.hi, r.lo, e.lo), reduced.scale};
+}
+
+// The same in one piece.
+template <class T>
+NPFUSE_FORMULA Pair<T> exp_lifted(Pair<T> x, T lift) {
+    Reduced<T> reduced = reduce_exp(x.hi, x.lo, lift);
+    Pair<T> growth = growth_pair(reduced);
+    T hi = fma(reduced.scale, growth.hi, reduced.scale);
+    return {hi, fma(reduced.scale, growth.lo, fma(reduced.scale, growth.hi, reduced.scale - hi))};
+}
+
+// The same of one number, in fewer operations. Relative error 2^-25.1 (float), 2^-54.1 (double).
+template <class T>
+NPFUSE_FORMULA Pair<T> exp_lifted(T x, T lift) {
+    Reduced<T> reduced = reduce_exp(x, T(0), lift);
+    T r = reduced.r_hi + reduced.r_lo;
+    T growth = reduced.r_hi + fma(r * r, expm1_tail(r), reduced.r_lo);
+    T hi = fma(reduced.scale, growth, reduced.scale);
+    return {hi, fma(reduced.scale, growth, reduced.scale - hi)};
+}
+
+// exp(x) - 1 for x <= 0, given 2^k. Relative error 2^-26.5 (float), 2^-55.5 (double), or twice that of -1.
+template <class T>
+NPFUSE_FORMULA Pair<T> expm1_of(Pair<T> growth, T power) {
+    T base = power - T(1);
+    T hi = fma(power, growth.hi, base);
+    return {hi, fma(power, growth.lo, fma(power, growth.hi, base - hi))};
 }
 
 // <= 0.9 ULP, all x; subnormal results within one step.
@@ -104,10 +128,12 @@ NPFUSE_FORMULA T expm1(T x) {
     // Above 1 the power of two is kept one below its own, lest exp overflow before its time.
     T lift = x < T(1) ? T(0) : T(-1);
     T one = x < T(1) ? T(1) : T(0.5);
-    Scaled<T> e = exp_scaled_near_one(at_most(at_least(x, minus_one), L::highest), lift);
-    Pair<T> difference = two_sum(e.hi * e.scale, -one);
-    T half = difference.hi + fma(e.lo, e.scale, difference.lo);
-    T result = half * (T(1) / one);
+    Reduced<T> reduced = reduce_exp(at_most(at_least(x, minus_one), L::highest), T(0), lift);
+    Pair<T> rise = growth_pair(reduced);
+    Pair<T> base = two_sum(reduced.scale, -one);
+    T hi = fma(reduced.scale, rise.hi, base.hi);
+    T lo = fma(reduced.scale, rise.lo, fma(reduced.scale, rise.hi, base.hi - hi)) + base.lo;
+    T result = (hi + lo) * (T(1) / one);
     return x == T(0) ? x : result;
 }
 

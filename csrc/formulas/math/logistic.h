@@ -15,28 +15,21 @@ NPFUSE_FORMULA Scaled<T> exp_minus_absolute(T x) {
 }
 
 // The logistic function of -|x| is t / (1 + t), of |x| 1 / (1 + t), where t = exp(-|x|).
-// <= 0.9 ULP, all x; subnormal results within one step.
+// <= 1 ULP, all x; subnormal results within one step.
 template <class T>
 NPFUSE_FORMULA T sigmoid(T x) {
-    constexpr T one = Lift<T>::up;
-    Scaled<T> e = exp_minus_absolute(x);
-    T t = e.hi * e.scale;
+    using L = Lift<T>;
+    Pair<T> t = exp_lifted(-bounded_absolute(x, -L::lowest), L::bits);
     bool negative = x < T(0);
-    T scale = negative ? e.scale : T(0);
-    T inverse = T(1) / (one + t);
-    T numerator = negative ? t : one;
-    T y = numerator * inverse;
-    T rest = fma(e.lo, scale, fma(-y, t, fma(-y, one, numerator)));
-    return unless_nan(x, fma(rest, inverse, y));
+    Pair<T> numerator = {negative ? t.hi : L::up, negative ? t.lo : T(0)};
+    return unless_nan(x, rounded(ratio_by_one_plus(numerator, t.hi, L::up)));
 }
 
 // sigmoid(x) * sigmoid(-x) * factor, for a power of two. <= 1 ULP, all x; subnormal results within one step.
 template <class T>
 NPFUSE_FORMULA T logistic_density(T x, T factor) {
-    constexpr T one = T(1);
     Scaled<T> e = exp_minus_absolute(x);
-    T t = e.hi * (e.scale * Lift<T>::down);
-    Pair<T> upper = unevaluated(ratio_by_one_plus<T>({one, T(0)}, t, one));
+    Pair<T> upper = inverse_of_one_plus(e.hi * (e.scale * Lift<T>::down));
     Pair<T> lower = two_product(e.hi, upper.hi);
     T rest = fma(upper.hi, fma(e.lo, upper.hi, lower.lo), T(2) * lower.hi * upper.lo);
     return unless_nan(x, fma(lower.hi, upper.hi, rest) * (e.scale * factor) * Lift<T>::down);
@@ -46,22 +39,24 @@ NPFUSE_FORMULA T logistic_density(T x, T factor) {
 template <class T>
 NPFUSE_FORMULA Ratio<T> tanh_ratio(T x) {
     constexpr T saturated = T(sizeof(T) == 4 ? 10 : 20);
-    constexpr T one = T(1);
-    // (1 - t) / (1 + t), where t = exp(-2|x|)
+    // -u / (2 + u), where u = exp(-2|x|) - 1
     T a = bounded_absolute(x, saturated);
-    Scaled<T> e = exp_scaled_near_one(-(a + a), T(0));
-    T t = e.hi * e.scale;
-    T hi = one - t;
-    T lo = fma(-e.lo, e.scale, (one - hi) - t);
-    return ratio_by_one_plus<T>({hi, lo}, t, one);
+    Reduced<T> reduced = reduce_exp(-(a + a), T(0), T(0));
+    Pair<T> u = expm1_of(growth_pair(reduced), reduced.scale);
+    u.lo += reduced.scale - ((reduced.scale - T(1)) + T(1));  // what the difference lost of a small power
+    T inverse = T(1) / (T(2) + u.hi);
+    T y = -u.hi * inverse;
+    // -u - 2y is exact, so that the divisor's own rounding error need not be known.
+    T rest = fma(-y, u.hi, fma(T(-2), y, -u.hi));
+    return {y, rest - fma(y, u.lo, u.lo), inverse};
 }
 
 // <= 1 ULP, all x.
 template <class T>
 NPFUSE_FORMULA T tanh(T x) {
-    T y = unless_nan(x, with_sign(rounded(tanh_ratio(x)), x));
-    // Here x is the nearer number, and the quotient may miss it by one.
-    return absolute(x) < T(sizeof(T) == 4 ? 0x1p-13 : 0x1p-27) ? x : y;
+    T y = with_sign(rounded(tanh_ratio(x)), x);
+    // Here x is the nearer number, and the quotient may miss it by one; and NaN stays NaN.
+    return absolute(x) >= T(sizeof(T) == 4 ? 0x1p-13 : 0x1p-27) ? y : x;
 }
 
 NPFUSE_FORMULAS_END

@@ -50,15 +50,13 @@ NPFUSE_FORMULA T power_beside_one(T k) {
 template <class T>
 NPFUSE_FORMULA Parts<T> exp_parts(Pair<T> x) {
     Reduced<T> reduced = reduce_exp(x.hi, x.lo, T(0));
-    T r = reduced.r_hi + reduced.r_lo;
-    Pair<T> e = exp_pair(r, exp_tail(r));
+    Pair<T> e = exp_pair(reduced.r_hi + reduced.r_lo);
     return {e.hi, e.lo, reduced.k};
 }
 
 // -|x|, bounded; for NaN, something finite.
 template <class T>
-NPFUSE_FORMULA Pair<T> minus_absolute(Pair<T> x) {
-    constexpr T bound = -least_exponent<T>;
+NPFUSE_FORMULA Pair<T> minus_absolute(Pair<T> x, T bound = -least_exponent<T>) {
     T lo = x.hi < T(0) ? x.lo : -x.lo;
     return {-bounded_absolute(x.hi, bound), absolute(x.hi) < bound ? lo : T(0)};
 }
@@ -74,26 +72,11 @@ NPFUSE_FORMULA Pair<T> stretched(T factor, T x) {
     return two_product(factor, finite(x));
 }
 
-template <class T>
-NPFUSE_FORMULA Pair<T> stretched(Pair<T> factor, T x) {
-    Pair<T> product = stretched(factor.hi, x);
-    return {product.hi, fma(factor.lo, finite(x), product.lo)};
-}
-
 // exp(x) - 1 for least_exponent <= x.hi <= 0. Relative error 2^-26.5 (float), 2^-55.5 (double).
 template <class T>
 NPFUSE_FORMULA Pair<T> expm1_pair(Pair<T> x) {
-    constexpr T small = T(sizeof(T) == 4 ? -0x1p-12 : -0x1p-20);
     Reduced<T> reduced = reduce_exp(x.hi, x.lo, T(0));
-    Pair<T> r = fast_two_sum(reduced.r_hi, reduced.r_lo);
-    Pair<T> e = exp_pair(r.hi, expm1_tail(r.hi));
-    T power = power_beside_one(reduced.k);
-    Pair<T> difference = two_sum(e.hi * power, T(-1));
-    Pair<T> far = two_sum(difference.hi, fma(fma(e.hi, r.lo, e.lo), power, difference.lo));
-    // Near 0 the low part would be all there is.
-    T near_lo = fma(x.hi * x.hi, fma(x.hi, T(1) / T(6), T(0.5)), x.lo);
-    bool near = x.hi > small;
-    return {near ? x.hi : far.hi, near ? near_lo : far.lo};
+    return expm1_of(growth_pair(reduced), power_beside_one(reduced.k));
 }
 
 // x / divisor in two parts, likewise.

@@ -58,7 +58,7 @@ NPFUSE_FORMULA T minus_absolute(T x) {
     return from_bits<T>(to_bits(x) | to_bits(T(-0.0)));
 }
 
-// `magnitude` >= 0 with the sign of `sign`.
+// `magnitude` >= 0, or of that sign already, with the sign of `sign`.
 template <class T>
 NPFUSE_FORMULA T with_sign(T magnitude, T sign) {
     return from_bits<T>(to_bits(magnitude) | (to_bits(sign) & to_bits(T(-0.0))));
