@@ -14,8 +14,7 @@ import numpy as np
 from mpmath import mpf
 
 import npfuse as nf
-import reference_optimizers
-from npfuse.bench import textbook
+from npfuse.bench import textbook, textbook_optimizers
 
 Formula = Callable[..., mpf]
 Special = dict[float, float]
@@ -453,7 +452,7 @@ def optimizer_rows(
 OPTIMIZERS = [
     *optimizer_rows(
         nf.SGD,
-        reference_optimizers.sgd,
+        textbook_optimizers.sgd,
         {"lr": 1e-3, "momentum": 0.0, "dampening": 0.0, "weight_decay": 0.0, "nesterov": False},
         in_torch=[
             {},
@@ -471,7 +470,7 @@ OPTIMIZERS = [
     ),
     *optimizer_rows(
         nf.Adam,
-        reference_optimizers.adam,
+        textbook_optimizers.adam,
         {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0, "amsgrad": False},
         in_torch=[
             {},
@@ -488,7 +487,7 @@ OPTIMIZERS = [
     ),
     *optimizer_rows(
         nf.AdamW,
-        reference_optimizers.adam,
+        textbook_optimizers.adam,
         {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.01},
         implied={"decoupled_weight_decay": True},
         in_torch=[{}, {"weight_decay": 0.3, "amsgrad": True, "lr": 0.1}],
@@ -496,7 +495,7 @@ OPTIMIZERS = [
     ),
     *optimizer_rows(
         nf.Adagrad,
-        reference_optimizers.adagrad,
+        textbook_optimizers.adagrad,
         {"lr": 1e-2, "lr_decay": 0.0, "eps": 1e-10, "weight_decay": 0.0},
         in_torch=[
             {},
@@ -507,14 +506,14 @@ OPTIMIZERS = [
     ),
     *optimizer_rows(
         nf.Adadelta,
-        reference_optimizers.adadelta,
+        textbook_optimizers.adadelta,
         {"lr": 1.0, "rho": 0.9, "eps": 1e-6, "weight_decay": 0.0},
         in_torch=[{}, {"weight_decay": 0.01}, {"lr": 0.001, "rho": 0.95, "eps": 1e-7, "maximize": True}],
         elsewhere=[],
     ),
     *optimizer_rows(
         nf.RMSprop,
-        reference_optimizers.rmsprop,
+        textbook_optimizers.rmsprop,
         {"lr": 1e-2, "alpha": 0.99, "eps": 1e-8, "momentum": 0.0, "weight_decay": 0.0},
         in_torch=[
             {},
@@ -531,14 +530,14 @@ OPTIMIZERS = [
     ),
     *optimizer_rows(
         nf.Adamax,
-        reference_optimizers.adamax,
+        textbook_optimizers.adamax,
         {"lr": 2e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0},
         in_torch=[{}, {"weight_decay": 0.01}, {"betas": (0.5, 0.7), "eps": 1e-3, "maximize": True}],
         elsewhere=[{"eps": 1e-3, "eps_placement": "outside"}],
     ),
     *optimizer_rows(
         nf.NAdam,
-        reference_optimizers.nadam,
+        textbook_optimizers.nadam,
         {"lr": 2e-3, "betas": (0.9, 0.999), "eps": 1e-8, "momentum_decay": 4e-3, "weight_decay": 0.0},
         in_torch=[
             {},
@@ -550,7 +549,7 @@ OPTIMIZERS = [
     ),
     *optimizer_rows(
         nf.RAdam,
-        reference_optimizers.radam,
+        textbook_optimizers.radam,
         {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0},
         in_torch=[
             {},
@@ -562,21 +561,21 @@ OPTIMIZERS = [
     ),
     *optimizer_rows(
         nf.Yogi,
-        reference_optimizers.yogi,
+        textbook_optimizers.yogi,
         {"lr": 1e-2, "betas": (0.9, 0.999), "eps": 1e-3, "weight_decay": 0.0},
         in_torch=[],
         elsewhere=[{}, {"weight_decay": 0.01}, {"betas": (0.5, 0.7), "maximize": True, "initial_accumulator": 0.1}],
     ),
     *optimizer_rows(
         nf.AdaBelief,
-        reference_optimizers.adabelief,
+        textbook_optimizers.adabelief,
         {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-16, "weight_decay": 0.0},
         in_torch=[],
         elsewhere=[{}, {"weight_decay": 0.01, "decoupled_weight_decay": True}, {"weight_decay": 0.01, "eps": 1e-8}],
     ),
     *optimizer_rows(
         nf.Lion,
-        reference_optimizers.lion,
+        textbook_optimizers.lion,
         {"lr": 1e-4, "betas": (0.9, 0.99), "weight_decay": 0.0},
         implied={"decoupled_weight_decay": True},
         in_torch=[],
