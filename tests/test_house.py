@@ -1,7 +1,6 @@
 """The house stands as csrc/README.md draws it: who includes whom, what crosses the layers, what every operation has."""
 
 import ast
-import itertools
 import re
 import shutil
 import subprocess
@@ -173,10 +172,6 @@ def operations(kind: str) -> list[str]:
     return list(_native.operations.get(kind, []))
 
 
-def all_operations() -> list[str]:
-    return list(itertools.chain.from_iterable(_native.operations.values()))
-
-
 def test_every_operation_has_a_row() -> None:
     rows = {"activations": table.ACTIVATIONS, "gated": table.GATED, "rows": table.ROWS}
     for kind, names in _native.operations.items():
@@ -206,13 +201,6 @@ def test_every_operation_has_a_derivative_and_is_public(name: str) -> None:
     for function in (name, f"{name}_backward"):
         assert function in nf.__all__
         assert callable(getattr(nf, function))
-
-
-@pytest.mark.parametrize("name", all_operations())
-def test_every_operation_is_typed(name: str) -> None:
-    """Written by the build beside the compiled module."""
-    stub = Path(_native.__file__).parent / "_native.pyi"
-    assert re.search(rf"^(def )?{name}\b", stub.read_text(), flags=re.MULTILINE)
 
 
 def test_ufuncs_are_numpys_own() -> None:
