@@ -172,10 +172,17 @@ def operations(kind: str) -> list[str]:
     return list(_native.operations.get(kind, []))
 
 
+TRIED_BY_THEMSELVES = {"softmax_cross_entropy", "nll_loss"}
+"""Losses of rows with labels: tests/test_losses.py has a reference for them instead of rows."""
+
+
 def test_every_operation_has_a_row() -> None:
     rows = {"activations": table.ACTIVATIONS, "gated": table.GATED, "rows": table.ROWS}
     for kind, names in _native.operations.items():
-        assert set(names) <= {row.name for row in rows[kind]}
+        assert {row.name for row in rows[kind]} == set(names)
+    assert {row.name for row in table.LOSSES} | TRIED_BY_THEMSELVES == set(nf.losses.__all__)
+    kernels = {row.cls([np.zeros(1)], **row.options)._kernel for row in table.OPTIMIZERS}
+    assert kernels == set(_native.optimizers)
 
 
 NO_OPERATIONS = {

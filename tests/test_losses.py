@@ -21,7 +21,7 @@ import npfuse as nf
 import reference_losses
 from exact import evaluate, unit_in_last_place
 from npfuse import _native
-from table_losses import LOSSES, Loss
+from table import LOSSES, Loss
 
 SEED = 5
 UNIT = 2.0**-24
