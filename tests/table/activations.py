@@ -44,11 +44,11 @@ def clip(x: mpf, low: mpf | int, high: mpf | int) -> mpf:
 
 
 def elu(x: mpf, alpha: mpf) -> mpf:
-    return x if x > 0 else alpha * expm1(x)
+    return x if x > 0 else alpha * expm1(x) if alpha else alpha
 
 
 def elu_slope(x: mpf, alpha: mpf) -> mpf:
-    return mpf(1) if x > 0 else alpha * exp(x)
+    return mpf(1) if x > 0 else alpha * exp(x) if alpha else alpha
 
 
 def swish(x: mpf, beta: mpf | int) -> mpf:
