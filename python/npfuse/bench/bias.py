@@ -75,9 +75,9 @@ def bias_contest(name: str, activation: str, shape: tuple[int, int], peers: list
     random = np.random.default_rng(0)
     shapes = [shape, shape, shape[-1:]] if name.endswith("_backward") else [shape, shape[-1:]]
     operands = [random.normal(scale=3, size=shape).astype(np.float32) for shape in shapes]
-    parameters = list(_native.activation_parameters[activation].values())
-    ours, out = getattr(nf, name), np.empty(shape, np.float32)
     named = _native.activation_parameters[activation]
+    parameters = list(named.values())
+    ours, out = getattr(nf, name), np.empty(shape, np.float32)
     calls: dict[str, Call] = {"npfuse": lambda: ours(*operands, activation, out=out, **named)}
     for peer, make_call in PEER_CALLS.items():
         call = make_call(activation, operands, parameters) if peer in peers else None
