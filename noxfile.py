@@ -21,6 +21,7 @@ def lint(session):
 def types(session):
     session.install(".", "mypy>=2.4")
     session.run("mypy", "--strict", "-p", "npfuse")
+    session.run("mypy", "--strict", "tests/typed_program.py")
 
 
 @nox.session

@@ -73,7 +73,8 @@ template <class T>
 struct Columns {
     T* first;
     std::ptrdiff_t stride;
-    T* row(std::ptrdiff_t j) const { return first + j * stride; }
+    // Inlined even without optimisation, lest the linker let instruction sets share one set's code.
+    [[gnu::always_inline]] T* row(std::ptrdiff_t j) const { return first + j * stride; }
 };
 template <class T>
 using ColumnFunction = void (*)(const Columns<T>* inputs, const Columns<T>& output, std::ptrdiff_t n,

@@ -7,7 +7,8 @@ import mpmath
 import numpy as np
 from mpmath import mpf
 
-HIGHEST_PRECISION = 4096
+LOWEST_PRECISION, HIGHEST_PRECISION = 100, 6400
+AGREEMENT = mpf(2) ** -75
 
 
 @dataclass(frozen=True)
@@ -19,17 +20,20 @@ class Exact:
 
 
 def evaluate(formula: Callable[..., mpf], *operands: float) -> mpf:
-    """Raise the precision until two in a row agree: what cancels or underflows at one is still there at the next."""
-    bits = 100
+    """Raise the precision until two in a row agree: what cancels or underflows at one is still there at the next.
+
+    A zero agrees with nothing; it is asked once more, at the highest precision.
+    """
+    bits = LOWEST_PRECISION
     with mpmath.workprec(bits):
-        before = formula(*map(mpf, operands))
+        numbers = [mpf(operand) for operand in operands]
+        result = formula(*numbers)
     while bits < HIGHEST_PRECISION:
-        bits *= 2
+        before, bits = result, 2 * bits if result else HIGHEST_PRECISION
         with mpmath.workprec(bits):
-            result = formula(*map(mpf, operands))
-            if result and abs(result - before) <= abs(result) * mpf(2) ** -75:
+            result = formula(*numbers)
+            if result and abs(result - before) <= abs(result) * AGREEMENT:
                 break
-            before = result
     return result
 
 

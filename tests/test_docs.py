@@ -32,7 +32,8 @@ def test_examples_run(name: str) -> None:
 
 
 def is_operation(name: str) -> bool:
-    return isinstance(getattr(nf, name), np.ufunc) or name.removesuffix("_backward") + "_backward" in nf.__all__
+    kinds = (np.ufunc, nf.losses.Loss)
+    return isinstance(getattr(nf, name), kinds) or name.removesuffix("_backward") + "_backward" in nf.__all__
 
 
 @pytest.mark.parametrize("name", [name for name in PUBLIC if is_operation(name)])

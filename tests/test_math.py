@@ -16,7 +16,7 @@ from mpmath import mpf
 from exact import Exact, error_in_ulp, exact
 from npfuse import _native
 from samples import every_float32, points
-from table import normal_distribution, sigmoid
+from table.mathematics import normal_distribution, sigmoid
 
 SOURCES = Path(__file__).parent.parent / "csrc"
 COMPILER = shutil.which("g++") or shutil.which("clang++")

@@ -26,6 +26,7 @@ def test_the_version_is_the_projects() -> None:
 def test_types_are_shipped() -> None:
     assert (INSTALLED / "py.typed").exists()
     assert (INSTALLED / "_native.pyi").exists()
+    assert (INSTALLED / "losses.pyi").exists()
 
 
 def test_import_brings_numpy_and_nothing_else() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 from functools import cache
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 import npfuse as nf
+import test_accuracy
 from npfuse import _native
 from samples import SEED, edges
 from table import Kernel
@@ -90,10 +92,12 @@ def test_instruction_sets_do_not_matter(any_kernel: Kernel) -> None:
         assert fingerprints(isa, threads)[any_kernel.label] == fingerprints(first, 1)[any_kernel.label], isa
 
 
-def test_without_fma_the_bounds_still_hold() -> None:
+def test_without_fma_the_bounds_still_hold(tmp_path: Path) -> None:
     if not WITHOUT_FMA & set(_native.config()["available_isas"]):
         pytest.skip("every instruction set of this CPU has FMA")
-    environment = {**os.environ, "NPFUSE_ISA": "x86-64-v2"}
+    found = tmp_path / "truths"
+    found.write_bytes(pickle.dumps(test_accuracy.truths()))
+    environment = {**os.environ, "NPFUSE_ISA": "x86-64-v2", test_accuracy.TRUTHS: str(found)}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "float32"]
     tests = [str(HERE / "test_accuracy.py"), str(HERE / "test_special_values.py")]
     run = subprocess.run([*command, *tests], env=environment, capture_output=True, text=True, check=False)

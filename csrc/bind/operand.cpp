@@ -19,10 +19,6 @@ std::optional<Storage> storage_of(PyArrayObject* array) {
     }
 }
 
-std::string dtype_name(PyArrayObject* array) {
-    return py::str(py::handle(reinterpret_cast<PyObject*>(PyArray_DESCR(array))));
-}
-
 bool same_shape(PyArrayObject* a, PyArrayObject* b) {
     if (PyArray_NDIM(a) != PyArray_NDIM(b)) return false;
     bool same = true;

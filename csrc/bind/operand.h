@@ -14,8 +14,6 @@ inline PyArrayObject* as_array(PyObject* object) { return reinterpret_cast<PyArr
 // Nothing where the dtype is not one of ours.
 std::optional<Storage> storage_of(PyArrayObject* array);
 
-std::string dtype_name(PyArrayObject* array);
-
 // A name is put together where something is wrong, and not before: there are a thousand of them in a step.
 template <class Name>
 PyArrayObject* array_or_throw(const py::handle& object, const Name& name) {
@@ -27,7 +25,7 @@ PyArrayObject* array_or_throw(const py::handle& object, const Name& name) {
 template <class Name>
 Storage storage_or_throw(PyArrayObject* array, const Name& name) {
     if (const std::optional<Storage> storage = storage_of(array)) return *storage;
-    throw py::type_error(name() + " must be of float16, bfloat16, float32 or float64, got " + dtype_name(array));
+    throw py::type_error(name() + " must be of float16, bfloat16, float32 or float64, got " + dtype_text(array));
 }
 
 bool same_shape(PyArrayObject* a, PyArrayObject* b);

@@ -40,7 +40,7 @@ void check_state(PyArrayObject* state, PyArrayObject* parameter, const Name& nam
     const Storage needed = storage_of(parameter) == Storage::float64 ? Storage::float64 : Storage::float32;
     if (storage_of(state) != needed)
         throw py::type_error(name() + " must be of " + (needed == Storage::float64 ? "float64" : "float32") + ", got " +
-                             dtype_name(state));
+                             dtype_text(state));
     check_shape(state, parameter, name);
 }
 

@@ -26,7 +26,7 @@ struct Description {
     const char* summary;     // one line, ends with a full stop
     const char* formula;     // y as plain text, in terms of x and the parameters
     const char* derivative;  // dy/dx, likewise
-    const char* accuracy;    // what tests/table.py holds it to
+    const char* accuracy;    // what tests/table holds it to
     const char* notes;       // conventions, special values, who does it otherwise
     const char* source;      // paper or standard
     const char* example;     // a doctest; np and nf are imported

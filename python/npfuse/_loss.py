@@ -1,35 +1,9 @@
 """What a loss is to Python: an object that is called for its value and knows its gradient."""
 
-from typing import Any, Literal, Protocol
+from collections.abc import Callable
+from typing import Any
 
-from numpy.typing import ArrayLike, NDArray
-
-Reduction = Literal["mean", "sum", "none"]
-
-
-class _Value(Protocol):
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        weight: ArrayLike | None = None,
-        reduction: Reduction = "mean",
-        **parameters: Any,
-    ) -> Any: ...
-
-
-class _Gradient(Protocol):
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        weight: ArrayLike | None = None,
-        reduction: Reduction = "mean",
-        out: NDArray[Any] | None = None,
-        **parameters: Any,
-    ) -> Any: ...
+Function = Callable[..., Any]
 
 
 class Loss:
@@ -38,7 +12,10 @@ class Loss:
     Each loss documents its own parameters: ``help(npfuse.huber_loss)``.
     """
 
-    def __init__(self, name: str, doc: str, value: _Value, value_and_grad: _Gradient, grad: _Gradient) -> None:
+    value_and_grad: Function
+    grad: Function
+
+    def __init__(self, name: str, doc: str, value: Function, value_and_grad: Function, grad: Function) -> None:
         """Name and document three compiled functions."""
         self.__module__ = "npfuse"
         self.__name__ = name

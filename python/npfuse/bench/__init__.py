@@ -2,32 +2,35 @@
 
 import argparse
 import json
-import math
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import npfuse as nf
 from npfuse import _native
-from npfuse.bench import bars, machine, peers, report, suite
+from npfuse.bench import bandwidth, inputs, machine, overhead, peers, picture, promises, report, suite
+from npfuse.bench.bar import Bar
 from npfuse.bench.contest import OURS
-
-IN_CACHE = 100_000
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m npfuse bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer sizes, shorter measurements")
-    parser.add_argument("--only", metavar="WORD", nargs="+", help="operations whose name contains one of these")
+    parser.add_argument(
+        "--only", metavar="WORD", nargs="+", help="operations whose name or family contains one of these"
+    )
     parser.add_argument(
         "--peers", metavar="NAME", nargs="+", default=peers.PEERS, help="compare with these, if installed"
     )
     parser.add_argument("--threads", metavar="N", type=int, default=1, help="for everyone; 1 unless told")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the results there, too")
+    parser.add_argument("--picture", metavar="FILE", type=Path, help="draw how many times our time the best peer takes")
     parser.add_argument(
-        "--no-bars", action="store_true", help="leave out the cost of calls, of the import, of the wheel"
+        "--no-bars",
+        action="store_true",
+        help="leave out what is measured besides: costs of calls, bandwidth, the wheel",
     )
     return parser.parse_args(argv)
 
@@ -36,7 +39,7 @@ def choose(options: argparse.Namespace) -> list[suite.Entry]:
     """Return the contests that are asked for; end with what there is if none is."""
     entries = list(suite.entries(options.quick))
     words = options.only or [""]
-    chosen = [entry for entry in entries if any(word in entry.operation for word in words)]
+    chosen = [entry for entry in entries if any(word in f"{entry.family} {entry.operation}" for word in words)]
     if not chosen:
         known = ", ".join(dict.fromkeys(entry.operation for entry in entries))
         raise SystemExit(f"no operation is called {' or '.join(words)}; there are {known}")
@@ -56,12 +59,25 @@ def run(entry: suite.Entry, present: list[str], quick: bool) -> report.Result:
     """Hold one contest."""
     contest = entry.set_up(present)
     seconds = contest.times(rounds=5 if quick else 11, seconds=0.002 if quick else 0.006)
-    return report.Result(entry.operation, entry.workload, entry.numbers, contest.bytes_moved, seconds, contest.wrong)
+    return report.Result(
+        entry.family, entry.operation, entry.workload, entry.numbers, contest.bytes_moved, seconds, contest.wrong
+    )
 
 
-def geometric_mean(ratios: list[float]) -> float:
-    """Return the mean that treats twice as fast and half as fast alike."""
-    return math.exp(sum(map(math.log, ratios)) / len(ratios))
+def measure(options: argparse.Namespace, names: set[str]) -> Iterator[Bar]:
+    """Yield every bar that contests tell nothing about, of these operations."""
+    yield from overhead.calls_of_one_number(names)
+    yield from overhead.arrays_of_a_step(names)
+    yield from inputs.hard_numbers(names)
+    yield from inputs.half_types(names)
+    yield from inputs.subnormal_states(names)
+    yield from bandwidth.relu_as_a_copy(names)
+    yield from bandwidth.losses_as_a_subtraction(names, [suite.BEYOND_CACHE] if options.quick else suite.LARGE_SIZES)
+    if not options.quick:
+        yield from bandwidth.steps_as_passes(names)
+    if not options.only:
+        yield from overhead.import_time()
+        yield from overhead.wheel_size()
 
 
 def main(argv: Sequence[str]) -> int:
@@ -73,7 +89,7 @@ def main(argv: Sequence[str]) -> int:
     peers.limit_threads(present, options.threads)
     nf.set_num_threads(options.threads)
 
-    copy = {n: machine.copy_bandwidth(n) for n in (IN_CACHE, 20_000_000)}
+    copy = {n: machine.copy_bandwidth(n) for n in (suite.IN_CACHE, suite.LARGE)}
     print(f"{machine.processor()}, kernels for {_native.config()['isa']}, {options.threads} of {os.cpu_count()} CPUs")
     print(", ".join(f"{package} {version}" for package, version in machine.versions().items()))
     print("copy: " + ", ".join(f"{rate:.0f} GB/s of {n:,} numbers" for n, rate in copy.items()))
@@ -81,17 +97,21 @@ def main(argv: Sequence[str]) -> int:
     contestants = [OURS, *present]
     results = []
     print(report.heading(contestants))
-    bar_of_chosen, write = with_progress(chosen)
-    for entry in bar_of_chosen:
+    progress, write = with_progress(chosen)
+    for entry in progress:
         results.append(run(entry, present, options.quick))
         write(report.line(results[-1], contestants))
-    in_cache = [result.ratio for result in results if result.numbers == IN_CACHE and result.ratio]
-    if in_cache:
-        print(f"best peer over npfuse at {IN_CACHE:,} numbers: geometric mean {geometric_mean(in_cache):.2f} ×")
 
-    measured = [] if options.no_bars else list(bars.measure(present))
-    for bar in measured:
+    bars = []
+    for bar in promises.judge(results):
+        bars.append(bar)
         print(bar)
+    if not options.no_bars:
+        for bar in measure(options, {entry.operation for entry in chosen}):
+            bars.append(bar)
+            print(bar)
+    if options.picture:
+        picture.draw(results, options.picture)
     if options.json:
         data = {
             "processor": machine.processor(),
@@ -99,7 +119,7 @@ def main(argv: Sequence[str]) -> int:
             "versions": machine.versions(),
             "copy_gigabytes_per_second": copy,
             "results": [result.as_dict() for result in results],
-            "bars": [{**asdict(bar), "kept": bar.kept} for bar in measured],
+            "bars": [{**asdict(bar), "kept": bar.kept} for bar in bars],
         }
         options.json.write_text(json.dumps(data, indent=1))
     return 0

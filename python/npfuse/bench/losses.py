@@ -1,70 +1,149 @@
-"""How each library computes a loss together with its gradient."""
+"""How each library computes a loss, the mean over all elements or rows, together with its gradient."""
 
 import importlib
+import types
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import npfuse as nf
-from npfuse.bench import textbook
+from npfuse.bench import textbook, textbook_losses
 from npfuse.bench.contest import Contest
 
+Array = NDArray[Any]
 Call = Callable[[], Any]
 
-TORCH: dict[str, Callable[..., Any]] = {
-    "mse_loss": lambda functional, pred, target: functional.mse_loss(pred, target),
-    "softmax_cross_entropy": lambda functional, pred, target: functional.cross_entropy(pred, target),
-}
+ROW_LOSSES = ("softmax_cross_entropy", "nll_loss")
 
-JAX: dict[str, Callable[..., Any]] = {
-    "mse_loss": lambda jax, pred, target: jax.numpy.mean((pred - target) ** 2),
-    "softmax_cross_entropy": lambda jax, pred, target: (
-        -jax.numpy.mean(jax.numpy.take_along_axis(jax.nn.log_softmax(pred), target[:, None], axis=1))
+PREDICTIONS: dict[str, Callable[[Array], Array]] = {
+    "binary_cross_entropy": textbook.sigmoid,
+    "kl_div": lambda noise: np.log(textbook.sigmoid(noise)),
+    "nll_loss": textbook.log_softmax,
+}
+"""What becomes of normal numbers where a loss wants another kind of them."""
+
+TARGETS: dict[str, Callable[[Array], Array]] = {
+    **dict.fromkeys(("hinge_loss", "squared_hinge_loss", "logistic_loss"), np.sign),
+    **dict.fromkeys(
+        ("binary_cross_entropy", "sigmoid_cross_entropy", "sigmoid_focal_loss", "kl_div"), textbook.sigmoid
     ),
+    "poisson_nll_loss": lambda noise: np.floor(np.exp(noise)),
 }
 
-NUMPY: dict[str, Callable[..., Any]] = {
-    "mse_loss": textbook.mse_value_and_grad,
-    "softmax_cross_entropy": textbook.softmax_cross_entropy_value_and_grad,
+OPERANDS: dict[str, dict[str, Callable[[Array], Array]]] = {"gaussian_nll_loss": {"var": np.exp}}
+
+TORCH: dict[str, Callable[..., Any]] = {
+    "l1_loss": lambda torch, *tensors: torch.nn.functional.l1_loss(*tensors),
+    "mse_loss": lambda torch, *tensors: torch.nn.functional.mse_loss(*tensors),
+    "huber_loss": lambda torch, *tensors: torch.nn.functional.huber_loss(*tensors),
+    "smooth_l1_loss": lambda torch, *tensors: torch.nn.functional.smooth_l1_loss(*tensors),
+    "hinge_loss": lambda torch, pred, target: torch.clamp_min(1 - pred * target, 0).mean(),
+    "squared_hinge_loss": lambda torch, pred, target: torch.clamp_min(1 - pred * target, 0).square().mean(),
+    "logistic_loss": lambda torch, *tensors: torch.nn.functional.soft_margin_loss(*tensors),
+    "binary_cross_entropy": lambda torch, *tensors: torch.nn.functional.binary_cross_entropy(*tensors),
+    "sigmoid_cross_entropy": lambda torch, *tensors: torch.nn.functional.binary_cross_entropy_with_logits(*tensors),
+    "poisson_nll_loss": lambda torch, *tensors: torch.nn.functional.poisson_nll_loss(*tensors),
+    "gaussian_nll_loss": lambda torch, *tensors: torch.nn.functional.gaussian_nll_loss(*tensors),
+    "kl_div": lambda torch, *tensors: torch.nn.functional.kl_div(*tensors, reduction="sum") / tensors[0].numel(),
+    "softmax_cross_entropy": lambda torch, *tensors: torch.nn.functional.cross_entropy(*tensors),
+    "nll_loss": lambda torch, *tensors: torch.nn.functional.nll_loss(*tensors),
 }
 
+TORCH_KERNELS: dict[str, tuple[str, tuple[Any, ...]]] = {
+    "mse_loss": ("mse_loss", (1,)),
+    "huber_loss": ("huber_loss", (1, 1.0)),
+    "smooth_l1_loss": ("smooth_l1_loss", (1, 1.0)),
+    "logistic_loss": ("soft_margin_loss", (1,)),
+}
+"""Names and further arguments, of which the first means the mean, of what writes its gradient into a given tensor."""
 
-def torch_call(name: str, pred: Any, target: Any) -> Call:
-    """Run forward and backward through autograd."""
-    torch = importlib.import_module("torch")
-    leaf, goal = torch.from_numpy(pred).requires_grad_(), torch.from_numpy(target)
 
-    def call() -> tuple[Any, Any]:
-        leaf.grad = None
-        value = TORCH[name](torch.nn.functional, leaf, goal)
-        value.backward()
-        return value.detach(), leaf.grad
+def numpy_call(name: str, operands: list[Array]) -> Call:
+    """Take the mean of the values, and share the gradient out."""
+    formula = getattr(textbook_losses, name)
+
+    def call() -> tuple[Any, Array]:
+        values, slopes = formula(*operands)
+        slopes /= values.size
+        return values.mean(), slopes
 
     return call
 
 
-def jax_call(name: str, pred: Any, target: Any) -> Call:
-    """Let XLA fuse value and gradient."""
+def torch_calls(name: str, operands: list[Array]) -> dict[str, Call]:
+    """Run forward and backward through autograd; and the kernels alone, which reuse the gradient's memory."""
+    torch = importlib.import_module("torch")
+    leaf, *others = map(torch.from_numpy, operands)
+    leaf.requires_grad_()
+
+    def autograd() -> tuple[Any, Any]:
+        leaf.grad = None
+        value = TORCH[name](torch, leaf, *others)
+        value.backward()
+        return value.detach(), leaf.grad
+
+    if name not in TORCH_KERNELS:
+        return {"torch": autograd}
+    kernel, arguments = TORCH_KERNELS[name]
+    forward = getattr(torch.ops.aten, kernel)
+    backward = getattr(torch.ops.aten, f"{kernel}_backward")
+    pred, one = leaf.detach(), torch.ones(())
+    out = torch.empty_like(pred)
+
+    def kernels() -> tuple[Any, Any]:
+        return forward(pred, *others, *arguments), backward(one, pred, *others, *arguments, grad_input=out)
+
+    return {"torch": autograd, "torch kernels": kernels}
+
+
+def jax_values(name: str) -> Callable[..., Any]:
+    """Return the textbook's values, written in jax's numbers and with jax's own stable functions."""
     jax = importlib.import_module("jax")
-    compiled = jax.jit(jax.value_and_grad(lambda pred, target: JAX[name](jax, pred, target)))
-    arrays = jax.device_put((pred, target))
+    if name in ROW_LOSSES:
+        scores = jax.nn.log_softmax if name == "softmax_cross_entropy" else lambda log_probabilities: log_probabilities
+        return lambda pred, labels: -jax.numpy.take_along_axis(scores(pred), labels[:, None], axis=1)
+    formulas: dict[str, Any] = {"np": jax.numpy, "sigmoid": jax.nn.sigmoid, "softplus": jax.nn.softplus}
+    for formula in vars(textbook_losses).values():
+        if isinstance(formula, types.FunctionType) and formula.__module__ == textbook_losses.__name__:
+            formulas.setdefault(formula.__name__, types.FunctionType(formula.__code__, formulas, formula.__name__))
+    return lambda *operands: formulas[name](*operands)[0]
+
+
+def jax_call(name: str, operands: list[Array]) -> Call:
+    """Let XLA fuse value and gradient, which is jax's own."""
+    jax = importlib.import_module("jax")
+    values = jax_values(name)
+    compiled = jax.jit(jax.value_and_grad(lambda *operands: jax.numpy.mean(values(*operands))))
+    arrays = jax.device_put(operands)
     return lambda: jax.block_until_ready(compiled(*arrays))
 
 
-def loss_contest(name: str, shape: tuple[int, ...], peers: list[str]) -> Contest:
-    """Set up one loss on float32 predictions; two dimensions mean scores of classes, with labels."""
+def loss_operands(name: str, shape: tuple[int, ...]) -> tuple[list[Array], dict[str, Array]]:
+    """Return prediction and target, float32 or labels, and what else the loss takes by name."""
     random = np.random.default_rng(0)
-    pred = random.normal(size=shape).astype(np.float32)
-    labels = len(shape) == 2
-    target = random.integers(shape[-1], size=shape[0]) if labels else random.normal(size=shape).astype(np.float32)
+
+    def draw(kind: Callable[[Array], Array] | None, scale: float = 1) -> Array:
+        noise = random.normal(scale=scale, size=shape).astype(np.float32)
+        return kind(noise) if kind else noise
+
+    pred = draw(PREDICTIONS.get(name))
+    target = random.integers(shape[-1], size=shape[:-1]) if name in ROW_LOSSES else draw(TARGETS.get(name))
+    return [pred, target], {word: draw(kind) for word, kind in OPERANDS.get(name, {}).items()}
+
+
+def loss_contest(name: str, shape: tuple[int, ...], peers: list[str]) -> Contest:
+    """Set up one loss on float32 predictions, those of a row loss with a label for each row."""
+    (pred, target), named = loss_operands(name, shape)
+    operands = [pred, target, *named.values()]
     loss, grad = getattr(nf, name), np.empty_like(pred)
-    calls: dict[str, Call] = {"npfuse": lambda: loss.value_and_grad(pred, target, out=grad)}
+    calls: dict[str, Call] = {"npfuse": lambda: loss.value_and_grad(pred, target, **named, out=grad)}
     if "numpy" in peers:
-        calls["numpy"] = lambda: NUMPY[name](pred, target)
+        calls["numpy"] = numpy_call(name, operands)
     if "torch" in peers and name in TORCH:
-        calls["torch"] = torch_call(name, pred, target)
-    if "jax" in peers and name in JAX:
-        calls["jax"] = jax_call(name, pred, target)
-    value, gradient = NUMPY[name](pred.astype(np.float64), target if labels else target.astype(np.float64))
-    return Contest(calls, [value, gradient], bytes_moved=pred.nbytes * 2 + target.nbytes)
+        calls.update(torch_calls(name, operands))
+    if "jax" in peers:
+        calls["jax"] = jax_call(name, operands)
+    exact = [operand.astype(np.float64) if operand.dtype.kind == "f" else operand for operand in operands]
+    return Contest(calls, numpy_call(name, exact)(), sum(operand.nbytes for operand in operands) + grad.nbytes)

@@ -1,6 +1,8 @@
 """How each library takes an optimizer's step over a list of arrays."""
 
+import functools
 import importlib
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -8,53 +10,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 import npfuse as nf
-from npfuse.bench import textbook
+from npfuse.bench import textbook_optimizers
 from npfuse.bench.contest import Contest
 
 Arrays = list[NDArray[Any]]
+Shapes = list[tuple[int, ...]]
 Call = Callable[[], Any]
 
-LEARNING_RATE = 0.001
-SETTINGS: dict[str, dict[str, Any]] = {"Adam": {}, "SGD": {"momentum": 0.9}}
-ARRAYS_TOUCHED = {"Adam": 7, "SGD": 5}
-"""Reads and writes of each number: parameter, gradient and state."""
+OPTIMIZERS = [name for name in nf.optimizers.__all__ if isinstance(getattr(nf, name), type) and name != "Optimizer"]
+
+SETTINGS: dict[str, dict[str, Any]] = {"SGD": {"momentum": 0.9}}
+LEARNING_RATE = 0.1
+"""Large, so that the steps are seen beside the parameters when results are compared."""
+
+TEXTBOOK = {"AdamW": "adam"}
+"""Optimizers that are another one with other settings."""
 
 
-def numpy_call(name: str, params: Arrays, grads: Arrays) -> Call:
-    """Loop over the arrays, as one does."""
-    count = 0
-    states = [[np.zeros_like(param) for _ in range(2 if name == "Adam" else 1)] for param in params]
-    update: Callable[[Any, Any, list[Any], int], None]
-    update = textbook.adam_step if name == "Adam" else textbook.sgd_step
-
-    def call() -> Arrays:
-        nonlocal count
-        count += 1
-        for param, grad, state in zip(params, grads, states, strict=True):
-            update(param, grad, state, count)
-        return params
-
-    return call
-
-
-def torch_call(name: str, params: Arrays, grads: Arrays) -> Call:
-    """Take torch's fused step."""
-    torch = importlib.import_module("torch")
-    tensors = [torch.from_numpy(param) for param in params]
-    for tensor, grad in zip(tensors, grads, strict=True):
-        tensor.grad = torch.from_numpy(grad)
-    optimizer = getattr(torch.optim, name)(tensors, lr=LEARNING_RATE, fused=True, **SETTINGS[name])
-
-    def call() -> Arrays:
-        optimizer.step()
-        return params
-
-    return call
+def make(name: str, params: Arrays) -> nf.Optimizer:
+    """Return our optimizer of these parameters."""
+    optimizer: nf.Optimizer = getattr(nf, name)(params, lr=LEARNING_RATE, **SETTINGS.get(name, {}))
+    return optimizer
 
 
 def npfuse_call(name: str, params: Arrays, grads: Arrays) -> Call:
     """Take our own step."""
-    optimizer = getattr(nf, name)(params, lr=LEARNING_RATE, **SETTINGS[name])
+    optimizer = make(name, params)
 
     def call() -> Arrays:
         optimizer.step(grads)
@@ -63,19 +44,64 @@ def npfuse_call(name: str, params: Arrays, grads: Arrays) -> Call:
     return call
 
 
-CALLS = {"npfuse": npfuse_call, "numpy": numpy_call, "torch": torch_call}
+def numpy_call(name: str, params: Arrays, grads: Arrays) -> Call:
+    """Loop over the arrays, as one does; settings and states are those that ours has."""
+    ours = make(name, params)
+    formula = getattr(textbook_optimizers, TEXTBOOK.get(name, name.lower()))
+    settings = {**ours.groups[0], **SETTINGS.get(name, {}), "decoupled_weight_decay": name in ("AdamW", "Lion")}
+    states = [{word: array.copy() for word, array in state.items()} for state in ours.state]
+    count = 0
+
+    def call() -> Arrays:
+        nonlocal count
+        count += 1
+        for i, (grad, state) in enumerate(zip(grads, states, strict=True)):
+            params[i] = textbook_optimizers.take_step(formula, params[i], grad, state, count, settings)
+        return params
+
+    return call
 
 
-def optimizer_contest(name: str, shapes: list[tuple[int, ...]], peers: list[str]) -> Contest:
+def torch_call(name: str, options: dict[str, bool], params: Arrays, grads: Arrays) -> Call:
+    """Take torch's step in one of its ways."""
+    torch = importlib.import_module("torch")
+    tensors = [torch.from_numpy(param) for param in params]
+    for tensor, grad in zip(tensors, grads, strict=True):
+        tensor.grad = torch.from_numpy(grad)
+    optimizer = getattr(torch.optim, name)(tensors, lr=LEARNING_RATE, **SETTINGS.get(name, {}), **options)
+
+    def call() -> Arrays:
+        optimizer.step()
+        return params
+
+    return call
+
+
+def makers(name: str, peers: list[str]) -> dict[str, Callable[[Arrays, Arrays], Call]]:
+    """Return who takes this step, torch in each of the ways it has for it: a loop, lists of tensors, one kernel."""
+    found: dict[str, Callable[[Arrays, Arrays], Call]] = {"npfuse": functools.partial(npfuse_call, name)}
+    if "numpy" in peers:
+        found["numpy"] = functools.partial(numpy_call, name)
+    theirs = getattr(importlib.import_module("torch").optim, name, None) if "torch" in peers else None
+    if theirs is not None:
+        ways = [way for way in ("foreach", "fused") if way in inspect.signature(theirs).parameters]
+        found["torch"] = functools.partial(torch_call, name, {"foreach": False})
+        found.update({f"torch {way}": functools.partial(torch_call, name, {way: True}) for way in ways})
+    return found
+
+
+def states_of(name: str) -> int:
+    """Return how many state arrays it has for each parameter."""
+    return len(make(name, [np.zeros(1)]).state[0])
+
+
+def optimizer_contest(name: str, shapes: Shapes, peers: list[str]) -> Contest:
     """Set up one optimizer over float32 arrays of these shapes."""
     random = np.random.default_rng(0)
-    params = [random.normal(size=shape).astype(np.float32) for shape in shapes]
+    params = [random.normal(scale=0.01, size=shape).astype(np.float32) for shape in shapes]
     grads = [random.normal(size=shape).astype(np.float32) for shape in shapes]
-
-    def copies(dtype: type) -> tuple[Arrays, Arrays]:
-        return [param.astype(dtype) for param in params], [grad.astype(dtype) for grad in grads]
-
-    calls = {who: call(name, *copies(np.float32)) for who, call in CALLS.items() if who in ("npfuse", *peers)}
-    expected = numpy_call(name, *copies(np.float64))()
-    numbers = sum(param.size for param in params)
-    return Contest(calls, expected, bytes_moved=4 * numbers * ARRAYS_TOUCHED[name])
+    calls = {who: make([param.copy() for param in params], grads) for who, make in makers(name, peers).items()}
+    exact = [[array.astype(np.float64) for array in arrays] for arrays in (params, grads)]
+    expected = numpy_call(name, exact[0], exact[1])()
+    touched = 3 + 2 * states_of(name)  # parameter and states in and out, the gradient in
+    return Contest(calls, expected, bytes_moved=4 * sum(param.size for param in params) * touched)

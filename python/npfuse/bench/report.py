@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
-from npfuse.bench.contest import OURS
+from npfuse.bench.contest import OURS, library
 
 
 @dataclass(frozen=True)
 class Result:
     """One contest's outcome."""
 
+    family: str
     operation: str
     workload: str
     numbers: int
@@ -25,7 +26,11 @@ class Result:
     @property
     def ratio(self) -> float | None:
         """Return how many times our time the best peer takes."""
-        return self.seconds[self.best_peer] / self.seconds[OURS] if self.best_peer else None
+        return self.over(self.best_peer) if self.best_peer else None
+
+    def over(self, name: str) -> float:
+        """Return how many times our time somebody takes."""
+        return self.seconds[name] / self.seconds[OURS]
 
     @property
     def gigabytes_per_second(self) -> float:
@@ -35,6 +40,7 @@ class Result:
     def as_dict(self) -> dict[str, object]:
         """Return what --json writes."""
         return {
+            "family": self.family,
             "operation": self.operation,
             "workload": self.workload,
             "ns_per_number": {name: 1e9 * time / self.numbers for name, time in self.seconds.items()},
@@ -55,11 +61,10 @@ def line(result: Result, contestants: list[str]) -> str:
     """Return one line: everyone's ns per number, our GB/s, and how the best peer compares."""
 
     def cell(name: str) -> str:
-        if name in result.wrong:
-            return f"{'wrong':>9}"
-        if name not in result.seconds:
-            return f"{'':9}"
-        return f"{1e9 * result.seconds[name] / result.numbers:9.3g}"
+        times = [time for who, time in result.seconds.items() if library(who) == name]
+        if times:
+            return f"{1e9 * min(times) / result.numbers:9.3g}"
+        return f"{'wrong':>9}" if name in map(library, result.wrong) else f"{'':9}"
 
     columns = "".join(map(cell, contestants))
     best = f"  {result.ratio:.2f} × {result.best_peer}" if result.best_peer else ""

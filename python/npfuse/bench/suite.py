@@ -3,28 +3,33 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import npfuse as nf
 from npfuse import _native
 from npfuse.bench.activations import activation_contest, prelu_backward_contest
+from npfuse.bench.bias import bias_contest
 from npfuse.bench.contest import Contest
-from npfuse.bench.gated import gated_contest
-from npfuse.bench.losses import NUMPY as LOSSES
-from npfuse.bench.losses import loss_contest
-from npfuse.bench.optimizers import SETTINGS as OPTIMIZERS
-from npfuse.bench.optimizers import optimizer_contest
+from npfuse.bench.gated import gated_contest, glu_contest
+from npfuse.bench.losses import ROW_LOSSES, loss_contest
+from npfuse.bench.maxout import maxout_contest
+from npfuse.bench.norm import norm_contest
+from npfuse.bench.optimizers import OPTIMIZERS, Shapes, optimizer_contest
 from npfuse.bench.rows import row_contest
 
-SIZES = (1, 100, 10_000, 100_000, 1_000_000, 20_000_000)
-QUICK_SIZES = (1, 100_000)
-ROWS = ((256, 1000), (64, 50257))
-QUICK_ROWS = ((256, 1000),)
+IN_CACHE, BEYOND_CACHE, LARGE = 100_000, 1_000_000, 20_000_000
+LARGE_SIZES = (BEYOND_CACHE, LARGE)
+SIZES = (1, 100, 10_000, IN_CACHE, *LARGE_SIZES)
+ROWS, LONG_ROWS = (256, 1000), (64, 50257)
+MANY_SMALL: Shapes = [(64,)] * 1000
+MIXED: Shapes = [(64,), (64, 64)] * 100
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A contest that can be set up: its operation, what it runs on in words and in numbers."""
+    """A contest that can be set up: its family and operation, what it runs on in words and in numbers."""
 
+    family: str
     operation: str
     workload: str
     numbers: int
@@ -37,59 +42,89 @@ def benchmarked() -> set[str]:
 
 
 def entries(quick: bool) -> Iterator[Entry]:
-    """Yield every contest."""
-    sizes = QUICK_SIZES if quick else SIZES
-    rows = QUICK_ROWS if quick else ROWS
-    for name in _native.operations.get("activations", []):
-        for direction in (name, f"{name}_backward"):
+    """Yield every contest; the quick ones are those that the promises (bars.py) are about, but for the largest."""
+    yield from activations((1, IN_CACHE) if quick else SIZES)
+    yield from gated((IN_CACHE,) if quick else SIZES)
+    yield from rows([ROWS] if quick else [ROWS, LONG_ROWS])
+    yield from biases(["relu", "gelu"] if quick else list(_native.bias_forward_ufuncs))
+    yield from losses((100, BEYOND_CACHE) if quick else SIZES, [ROWS] if quick else [ROWS, LONG_ROWS])
+    one_array: list[Shapes] = [[(n,)] for n in ((BEYOND_CACHE,) if quick else (1, 10_000, *LARGE_SIZES))]
+    yield from steps([*one_array, MANY_SMALL, MIXED])
+
+
+def both_ways(name: str) -> tuple[str, str]:
+    """Return the names of an operation and its derivative."""
+    return name, f"{name}_backward"
+
+
+def in_words(shape: tuple[int, ...]) -> str:
+    """Return a shape as one says it."""
+    return "×".join(f"{length:,}" if len(shape) == 1 else str(length) for length in shape)
+
+
+def arrays_in_words(shapes: Shapes) -> str:
+    """Return the shapes of several arrays as one says them."""
+    kinds = " and ".join(dict.fromkeys(map(in_words, shapes)))
+    return kinds if len(shapes) == 1 else f"{len(shapes)} of {kinds}"
+
+
+def activations(sizes: tuple[int, ...]) -> Iterator[Entry]:
+    """Yield the elementwise operations."""
+    for forward in _native.operations["activations"]:
+        parameters = list(_native.activation_parameters[forward].values())
+        for name in both_ways(forward):
+            contest = (
+                prelu_backward_contest if name == "prelu_backward" else partial(activation_contest, name, parameters)
+            )
             for n in sizes:
-                yield activation_entry(direction, list(_native.activation_parameters[name].values()), n)
-    for name in _native.operations.get("gated", []):
-        for direction in (name, f"{name}_backward"):
+                yield Entry("activations", name, in_words((n,)), n, partial(contest, n))
+
+
+def gated(sizes: tuple[int, ...]) -> Iterator[Entry]:
+    """Yield the gated units, of two arrays and of one."""
+    for forward in _native.operations["gated"]:
+        for name in both_ways(forward):
             for n in sizes:
-                yield gated_entry(direction, n)
-    for name in _native.operations.get("rows", []):
-        for direction in (name, f"{name}_backward"):
-            for shape in rows:
+                yield Entry("gated", name, in_words((n,)), n, partial(gated_contest, name, n))
+    for name in both_ways("glu"):
+        yield Entry("gated", name, in_words(ROWS), math.prod(ROWS), partial(glu_contest, name, ROWS))
+
+
+def rows(shapes: list[tuple[int, int]]) -> Iterator[Entry]:
+    """Yield the operations along an axis."""
+    for forward in _native.operations["rows"]:
+        for name in both_ways(forward):
+            for shape in shapes:
                 for axis in (-1, 0):
-                    yield row_entry(direction, shape, axis)
-    for name in LOSSES:
-        if hasattr(nf, name):
-            for loss_shape in rows if name == "softmax_cross_entropy" else [(n,) for n in sizes]:
-                yield loss_entry(name, loss_shape)
+                    words = f"{in_words(shape)} axis {axis}"
+                    yield Entry("rows", name, words, math.prod(shape), partial(row_contest, name, shape, axis))
+    for name in both_ways("maxout"):
+        yield Entry("rows", name, in_words(ROWS), math.prod(ROWS), partial(maxout_contest, name, ROWS))
+
+
+def biases(names: list[str]) -> Iterator[Entry]:
+    """Yield the activations fused with a bias."""
+    for activation in names:
+        for name in both_ways("bias_act"):
+            words = f"{activation} {in_words(ROWS)}"
+            yield Entry("bias", name, words, math.prod(ROWS), partial(bias_contest, name, activation, ROWS))
+
+
+def losses(sizes: tuple[int, ...], row_shapes: list[tuple[int, int]]) -> Iterator[Entry]:
+    """Yield the losses with their gradients."""
+    for name in nf.losses.__all__:
+        shapes: list[tuple[int, ...]] = [*row_shapes] if name in ROW_LOSSES else [(n,) for n in sizes]
+        for shape in shapes:
+            yield Entry("losses", name, in_words(shape), math.prod(shape), partial(loss_contest, name, shape))
+
+
+def steps(shapes: list[Shapes]) -> Iterator[Entry]:
+    """Yield the optimizers' steps, and the norm that gradients are clipped by."""
+    for arrays in shapes:
+        numbers = sum(map(math.prod, arrays))
+        yield Entry("norms", "global_norm", arrays_in_words(arrays), numbers, partial(norm_contest, arrays))
     for name in OPTIMIZERS:
-        if hasattr(nf, name):
-            for n in sizes:
-                yield optimizer_entry(name, [(n,)])
-            yield optimizer_entry(name, [(64,)] * 1000)
-
-
-def activation_entry(name: str, parameters: list[float], n: int) -> Entry:
-    """Name a contest of activations."""
-    if name == "prelu_backward":
-        return Entry(name, f"{n:,}", n, lambda peers: prelu_backward_contest(n, peers))
-    return Entry(name, f"{n:,}", n, lambda peers: activation_contest(name, parameters, n, peers))
-
-
-def gated_entry(name: str, n: int) -> Entry:
-    """Name a contest of gated units."""
-    return Entry(name, f"{n:,}", n, lambda peers: gated_contest(name, n, peers))
-
-
-def row_entry(name: str, shape: tuple[int, int], axis: int) -> Entry:
-    """Name a contest along rows."""
-    words = f"{shape[0]}×{shape[1]} axis {axis}"
-    return Entry(name, words, math.prod(shape), lambda peers: row_contest(name, shape, axis, peers))
-
-
-def loss_entry(name: str, shape: tuple[int, ...]) -> Entry:
-    """Name a contest of losses."""
-    words = "×".join(f"{length:,}" for length in shape)
-    return Entry(name, words, math.prod(shape), lambda peers: loss_contest(name, shape, peers))
-
-
-def optimizer_entry(name: str, shapes: list[tuple[int, ...]]) -> Entry:
-    """Name a contest of optimizers."""
-    numbers = sum(map(math.prod, shapes))
-    words = f"{numbers:,}" if len(shapes) == 1 else f"{len(shapes)} arrays of {math.prod(shapes[0])}"
-    return Entry(name, words, numbers, lambda peers: optimizer_contest(name, shapes, peers))
+        for arrays in shapes:
+            numbers = sum(map(math.prod, arrays))
+            contest = partial(optimizer_contest, name, arrays)
+            yield Entry("optimizers", name, arrays_in_words(arrays), numbers, contest)

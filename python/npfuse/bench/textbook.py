@@ -356,32 +356,29 @@ def log_softmax_backward(dy: Array, y: Array, axis: int = -1) -> Array:
     return dy - np.exp(y) * dy.sum(axis=axis, keepdims=True)
 
 
-def mse_value_and_grad(pred: Array, target: Array) -> tuple[Array, Array]:
-    """Square the differences, take the mean."""
-    difference = pred - target
-    return np.mean(difference * difference), difference * (2 / difference.size)
+def maxout(x: Array, pieces: int, out: Array = None) -> Array:
+    """Let the largest of a few neighbours through."""
+    return x.reshape(*x.shape[:-1], -1, pieces).max(axis=-1, out=out)
 
 
-def softmax_cross_entropy_value_and_grad(logits: Array, labels: Array) -> tuple[Array, Array]:
-    """Take the mean logarithm of what softmax gives to the right labels."""
-    probabilities = softmax(logits)
-    rows = np.arange(len(labels))
-    value = -np.mean(np.log(probabilities[rows, labels]))
-    probabilities[rows, labels] -= 1
-    return value, probabilities / len(labels)
+def maxout_backward(dy: Array, index: Array, pieces: int) -> Array:
+    """Give the gradient to the neighbour that came through."""
+    won = index[..., None] == np.arange(pieces)
+    return (won * dy[..., None]).reshape(*dy.shape[:-1], -1)
 
 
-def adam_step(param: Array, grad: Array, state: list[Array], step: int) -> None:
-    """Update in place, with the usual settings and a learning rate of 0.001."""
-    mean, square = state
-    mean += (1 - 0.9) * (grad - mean)
-    square += (1 - 0.999) * (grad * grad - square)
-    corrected = np.sqrt(square / (1 - 0.999**step)) + 1e-8
-    param -= 0.001 / (1 - 0.9**step) * mean / corrected
+def glu(x: Array) -> Array:
+    """Let the second half of an array gate its first."""
+    values, gate = np.split(x, 2, axis=-1)
+    return sigmoid_glu(gate, values)
 
 
-def sgd_step(param: Array, grad: Array, state: list[Array], step: int) -> None:
-    """Update in place, with a momentum of 0.9 and a learning rate of 0.001."""
-    (velocity,) = state
-    velocity[...] = grad if step == 1 else 0.9 * velocity + grad
-    param -= 0.001 * velocity
+def glu_backward(dy: Array, x: Array) -> Array:
+    """Differentiate by both halves."""
+    values, gate = np.split(x, 2, axis=-1)
+    return np.concatenate(sigmoid_glu_backward(dy, gate, values)[::-1], axis=-1)
+
+
+def global_norm(arrays: list[Array]) -> Array:
+    """Take the root of the sum of all squares."""
+    return np.sqrt(sum(np.vdot(array, array) for array in arrays))

@@ -1,4 +1,4 @@
-"""One row per loss: what it computes, how closely, and on what. tests/test_losses.py reads it here."""
+"""One row per elementwise loss: what it computes, how closely, and on what."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from mpmath import mpf
 
 import npfuse as nf
+from table.mathematics import Formula, sigmoid, softplus
 
-Formula = Callable[..., mpf]
 Sampler = Callable[[np.random.Generator, int], np.ndarray]
 
 
@@ -87,14 +87,6 @@ class Loss:
     @property
     def label(self) -> str:
         return self.name
-
-
-def sigmoid(x: mpf) -> mpf:
-    return 1 / (1 + mpmath.exp(-x))
-
-
-def softplus(x: mpf) -> mpf:
-    return mpmath.log1p(mpmath.exp(-abs(x))) + max(x, mpf(0))
 
 
 def huber(p: mpf, t: mpf, delta: float) -> mpf:

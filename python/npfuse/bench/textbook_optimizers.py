@@ -1,13 +1,35 @@
-"""One step of each optimizer, as the textbook writes it, in float64.
+"""One step of each optimizer as a NumPy user writes it: what the benchmark times and the tests compare with in float64.
 
 Each function takes a parameter, its gradient and its states (a dict, brought up to date in place), the number of the
 step (the first is 1) and the settings by name, and returns the step to subtract from the parameter.
 """
 
+import math
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+State = dict[str, Array]
+Step = Callable[..., Any]
 
 
-def sgd(p, g, state, step, *, lr, momentum=0.0, dampening=0.0, nesterov=False, velocity=False, **common):
+def sgd(
+    p: Array,
+    g: Array,
+    state: State,
+    step: int,
+    *,
+    lr: float,
+    momentum: float = 0.0,
+    dampening: float = 0.0,
+    nesterov: bool = False,
+    velocity: bool = False,
+    **common: Any,
+) -> Any:
+    """Follow the gradient, or its running sum."""
     if momentum == 0:
         return lr * g
     into_buffer, from_buffer = (lr, 1) if velocity else (1, lr)
@@ -18,7 +40,20 @@ def sgd(p, g, state, step, *, lr, momentum=0.0, dampening=0.0, nesterov=False, v
     return from_buffer * buffer
 
 
-def adam(p, g, state, step, *, lr, betas, eps, amsgrad=False, eps_placement="outside", **common):
+def adam(
+    p: Array,
+    g: Array,
+    state: State,
+    step: int,
+    *,
+    lr: float,
+    betas: tuple[float, float],
+    eps: float,
+    amsgrad: bool = False,
+    eps_placement: str = "outside",
+    **common: Any,
+) -> Any:
+    """Divide the running mean by the root of the running square."""
     beta1, beta2 = betas
     m = state["exp_avg"] = beta1 * state["exp_avg"] + (1 - beta1) * g
     v = state["exp_avg_sq"] = beta2 * state["exp_avg_sq"] + (1 - beta2) * g**2
@@ -26,19 +61,32 @@ def adam(p, g, state, step, *, lr, betas, eps, amsgrad=False, eps_placement="out
         v = state["max_exp_avg_sq"] = np.maximum(state["max_exp_avg_sq"], v)
     correction1, correction2 = 1 - beta1**step, 1 - beta2**step
     if eps_placement == "hat":
-        return lr * np.sqrt(correction2) / correction1 * m / (np.sqrt(v) + eps)
+        return lr * math.sqrt(correction2) / correction1 * m / (np.sqrt(v) + eps)
     if eps_placement == "inside":
         return lr * (m / correction1) / np.sqrt(v / correction2 + eps)
     return lr * (m / correction1) / (np.sqrt(v / correction2) + eps)
 
 
-def adagrad(p, g, state, step, *, lr, lr_decay, eps, eps_placement="outside", **common):
+def adagrad(
+    p: Array,
+    g: Array,
+    state: State,
+    step: int,
+    *,
+    lr: float,
+    lr_decay: float,
+    eps: float,
+    eps_placement: str = "outside",
+    **common: Any,
+) -> Any:
+    """Divide by the root of the sum of all squares."""
     total = state["sum"] = state["sum"] + g**2
     rate = lr / (1 + (step - 1) * lr_decay)
     return rate * g / (np.sqrt(total + eps) if eps_placement == "inside" else np.sqrt(total) + eps)
 
 
-def adadelta(p, g, state, step, *, lr, rho, eps, **common):
+def adadelta(p: Array, g: Array, state: State, step: int, *, lr: float, rho: float, eps: float, **common: Any) -> Any:
+    """Divide by the running square, and give back the unit of the parameter."""
     square = state["square_avg"] = rho * state["square_avg"] + (1 - rho) * g**2
     d = np.sqrt(state["acc_delta"] + eps) / np.sqrt(square + eps) * g
     state["acc_delta"] = rho * state["acc_delta"] + (1 - rho) * d**2
@@ -46,8 +94,21 @@ def adadelta(p, g, state, step, *, lr, rho, eps, **common):
 
 
 def rmsprop(
-    p, g, state, step, *, lr, alpha, eps, momentum, centered=False, eps_placement="outside", velocity=False, **common
-):
+    p: Array,
+    g: Array,
+    state: State,
+    step: int,
+    *,
+    lr: float,
+    alpha: float,
+    eps: float,
+    momentum: float = 0.0,
+    centered: bool = False,
+    eps_placement: str = "outside",
+    velocity: bool = False,
+    **common: Any,
+) -> Any:
+    """Divide by the root of the running square, or of the running variance."""
     v = state["square_avg"] = alpha * state["square_avg"] + (1 - alpha) * g**2
     if centered:
         mean = state["grad_avg"] = alpha * state["grad_avg"] + (1 - alpha) * g
@@ -60,24 +121,51 @@ def rmsprop(
     return from_buffer * buffer
 
 
-def adamax(p, g, state, step, *, lr, betas, eps, eps_placement="inside", **common):
+def adamax(
+    p: Array,
+    g: Array,
+    state: State,
+    step: int,
+    *,
+    lr: float,
+    betas: tuple[float, float],
+    eps: float,
+    eps_placement: str = "inside",
+    **common: Any,
+) -> Any:
+    """Divide the running mean by the largest gradient, which fades."""
     beta1, beta2 = betas
     m = state["exp_avg"] = beta1 * state["exp_avg"] + (1 - beta1) * g
-    inside, outside = (eps, 0) if eps_placement == "inside" else (0, eps)
+    inside, outside = (eps, 0.0) if eps_placement == "inside" else (0.0, eps)
     largest = state["exp_inf"] = np.maximum(beta2 * state["exp_inf"], np.abs(g) + inside)
     return lr / (1 - beta1**step) * m / (largest + outside)
 
 
-def nadam(p, g, state, step, *, lr, betas, eps, momentum_decay, **common):
+def nadam(
+    p: Array,
+    g: Array,
+    state: State,
+    step: int,
+    *,
+    lr: float,
+    betas: tuple[float, float],
+    eps: float,
+    momentum_decay: float,
+    **common: Any,
+) -> Any:
+    """Take Adam's step with Nesterov's look ahead."""
     beta1, beta2 = betas
     mu = [beta1 * (1 - 0.5 * 0.96 ** (t * momentum_decay)) for t in range(1, step + 2)]
     m = state["exp_avg"] = beta1 * state["exp_avg"] + (1 - beta1) * g
     v = state["exp_avg_sq"] = beta2 * state["exp_avg_sq"] + (1 - beta2) * g**2
-    ahead = mu[-1] * m / (1 - np.prod(mu)) + (1 - mu[-2]) * g / (1 - np.prod(mu[:-1]))
+    ahead = mu[-1] / (1 - math.prod(mu)) * m + (1 - mu[-2]) / (1 - math.prod(mu[:-1])) * g
     return lr * ahead / (np.sqrt(v / (1 - beta2**step)) + eps)
 
 
-def radam(p, g, state, step, *, lr, betas, eps, **common):
+def radam(
+    p: Array, g: Array, state: State, step: int, *, lr: float, betas: tuple[float, float], eps: float, **common: Any
+) -> Any:
+    """Take Adam's step once its divisor can be relied on."""
     beta1, beta2 = betas
     m = state["exp_avg"] = beta1 * state["exp_avg"] + (1 - beta1) * g
     v = state["exp_avg_sq"] = beta2 * state["exp_avg_sq"] + (1 - beta2) * g**2
@@ -86,11 +174,14 @@ def radam(p, g, state, step, *, lr, betas, eps, **common):
     r = rho - 2 * step * beta2**step / (1 - beta2**step)
     if r <= 5:
         return lr * m
-    rectification = np.sqrt((r - 4) * (r - 2) * rho / ((rho - 4) * (rho - 2) * r))
-    return lr * m * rectification * np.sqrt(1 - beta2**step) / (np.sqrt(v) + eps)
+    rectification = math.sqrt((r - 4) * (r - 2) * rho / ((rho - 4) * (rho - 2) * r))
+    return lr * m * rectification * math.sqrt(1 - beta2**step) / (np.sqrt(v) + eps)
 
 
-def yogi(p, g, state, step, *, lr, betas, eps, **common):
+def yogi(
+    p: Array, g: Array, state: State, step: int, *, lr: float, betas: tuple[float, float], eps: float, **common: Any
+) -> Any:
+    """Take Adam's step with a running square that moves by steps of one size."""
     beta1, beta2 = betas
     m = state["exp_avg"] = beta1 * state["exp_avg"] + (1 - beta1) * g
     v = state["exp_avg_sq"]
@@ -98,21 +189,25 @@ def yogi(p, g, state, step, *, lr, betas, eps, **common):
     return lr * (m / (1 - beta1**step)) / (np.sqrt(v / (1 - beta2**step)) + eps)
 
 
-def adabelief(p, g, state, step, *, lr, betas, eps, **common):
+def adabelief(
+    p: Array, g: Array, state: State, step: int, *, lr: float, betas: tuple[float, float], eps: float, **common: Any
+) -> Any:
+    """Divide the running mean by how far gradients are from it."""
     beta1, beta2 = betas
     m = state["exp_avg"] = beta1 * state["exp_avg"] + (1 - beta1) * g
     s = state["exp_avg_var"] = beta2 * state["exp_avg_var"] + (1 - beta2) * (g - m) ** 2 + eps
     return lr * (m / (1 - beta1**step)) / (np.sqrt(s / (1 - beta2**step)) + eps)
 
 
-def lion(p, g, state, step, *, lr, betas, **common):
+def lion(p: Array, g: Array, state: State, step: int, *, lr: float, betas: tuple[float, float], **common: Any) -> Any:
+    """Follow the sign of the running mean."""
     beta1, beta2 = betas
     direction = np.sign(beta1 * state["exp_avg"] + (1 - beta1) * g)
     state["exp_avg"] = beta2 * state["exp_avg"] + (1 - beta2) * g
     return lr * direction
 
 
-def take_step(optimizer, p, g, state, step, settings):
+def take_step(optimizer: Step, p: Array, g: Array, state: State, step: int, settings: dict[str, Any]) -> Any:
     """Return the parameter after a step, with weight decay and the gradient's sign; brings the states up to date."""
     decay, lr = settings.get("weight_decay", 0.0), settings["lr"]
     if settings.get("maximize"):
