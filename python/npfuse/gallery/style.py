@@ -21,6 +21,8 @@ BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK = (
 COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 """Those of Okabe and Ito (2008), less the yellow, which is too pale for a line on white."""
 
+DASHES: tuple[Any, ...] = ("-", (0, (3, 1.2)), (0, (1, 1)))
+
 FUNCTION: dict[str, Any] = {"color": BLUE}
 DERIVATIVE: dict[str, Any] = {"color": VERMILLION, "linestyle": (0, (4, 1.5))}
 THIN_DERIVATIVE: dict[str, Any] = DERIVATIVE | {"color": "#555555", "linewidth": 1.2}
@@ -51,6 +53,11 @@ JUMP = 0.1
 def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure that finds room for its own titles and legends."""
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def looks(number: int) -> dict[str, Any]:
+    """Return colour and dashes of one of many lines: no other up to three times the colours has them."""
+    return {"color": COLOURS[number % len(COLOURS)], "linestyle": DASHES[number // len(COLOURS)], "linewidth": 1.5}
 
 
 def draw_curve(axes: Axes, x: NDArray[Any], y: NDArray[Any], **how: Any) -> None:

@@ -15,19 +15,13 @@ from matplotlib.lines import Line2D
 from npfuse.gallery.animation import Animation
 from npfuse.gallery.picture import Picture
 from npfuse.gallery.races import RULE, Run, race
-from npfuse.gallery.style import BLACK, COLOURS, new_figure
+from npfuse.gallery.style import BLACK, COLOURS, looks, new_figure
 from npfuse.gallery.surfaces import SURFACES, Surface
 
-DASHES: tuple[Any, ...] = ("-", (0, (3, 1.2)), (0, (1, 1)))
 NARROWEST_CONTOUR, CONTOURS = 0.03, 15
 """Its height above the minimum; how many there are."""
 FRAMES = 60
 """In an animation of a race, however many steps it has."""
-
-
-def looks(number: int) -> dict[str, Any]:
-    """Return colour and dashes that no other of the racers has."""
-    return {"color": COLOURS[number % len(COLOURS)], "linestyle": DASHES[number // len(COLOURS)], "linewidth": 1.5}
 
 
 def draw_ground(surface: Surface, axes: Axes) -> None:
