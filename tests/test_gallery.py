@@ -1,5 +1,6 @@
 """The gallery has a picture of everything, and what it draws is so."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,8 @@ from PIL import Image
 
 from npfuse.gallery import accuracy, collection, main, races, style, surfaces, tracks
 
+ROOT = Path(__file__).parent.parent
+PICTURES = ROOT / "docs" / "pictures"
 NAMES = {picture.name for picture in collection.pictures()}
 FEW = ["gelu.png", "swiglu", "softmax.png", "maxout", "huber_loss", "losses/outlier", "bowl"]
 
@@ -73,6 +76,15 @@ def test_the_page_shows_what_was_drawn(gallery: Path) -> None:
     for path in gallery.rglob("*.png"):
         assert f'<img src="{path.relative_to(gallery).as_posix()}"' in page
     assert "relu6.png" not in page
+
+
+def test_the_documentation_shows_what_its_command_draws() -> None:
+    page = (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8")
+    shown = set(re.findall(r"\(pictures/(.+?)\)", page))
+    words = re.search(r"--only ([a-z].+?)```", page, flags=re.DOTALL)[1].replace("\\\n", " ").split()
+    present = {path.relative_to(PICTURES).as_posix() for path in PICTURES.rglob("*.*") if path.suffix != ".html"}
+    assert shown == present == {name for name in NAMES if any(word in name for word in words)}
+    assert sum(path.stat().st_size for path in PICTURES.rglob("*.*")) < 1_500_000
 
 
 @pytest.mark.parametrize("name", _native.operations["activations"])
