@@ -60,4 +60,7 @@ def test_examples_of_the_pages_run(page: Path) -> None:
     text = page.read_text()
     if ">>>" not in text:
         pytest.skip("no examples")
-    assert not failures(text.replace("```", ""), page.name)
+    threads = nf.get_num_threads()
+    report = failures(text.replace("```", ""), page.name)
+    nf.set_num_threads(threads)
+    assert not report

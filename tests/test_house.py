@@ -17,6 +17,7 @@ from npfuse.bench import suite
 ROOT = Path(__file__).parent.parent
 SOURCES = ROOT / "csrc"
 PACKAGE = ROOT / "python" / "npfuse"
+OF_THE_PROGRAMS = {"__main__.py", "_progress.py"}
 
 MAY_INCLUDE = {
     ".": {"."},
@@ -138,7 +139,7 @@ def imported(path: Path) -> set[str]:
 
 @pytest.mark.parametrize(
     "path",
-    [path for path in modules() if path.parent == PACKAGE and path.name != "__main__.py"],
+    [path for path in modules() if path.parent == PACKAGE and path.name not in OF_THE_PROGRAMS],
     ids=lambda path: path.name,
 )
 def test_the_library_needs_numpy_only(path: Path) -> None:

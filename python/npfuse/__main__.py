@@ -1,4 +1,4 @@
-"""``python -m npfuse``: info, demo, bench."""
+"""``python -m npfuse``: info, demo, bench, gallery."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ USAGE = """usage: python -m npfuse COMMAND [OPTIONS]
   info     what runs the kernels: version, instruction set, threads, NumPy, bfloat16, CUDA
   demo     a network learns to read handwritten digits, beside the same network in NumPy
   bench    every operation against NumPy and whichever peers are installed
+  gallery  pictures of every activation and loss, of their accuracy, and of races of all optimizers
 
 COMMAND --help lists its options.
 """
@@ -30,6 +31,10 @@ def main(argv: list[str]) -> int:
         from npfuse import bench
 
         return bench.main(options)
+    if command == "gallery":
+        from npfuse import gallery
+
+        return gallery.main(options)
     asked = command in ("-h", "--help")
     print(USAGE, end="", file=sys.stdout if asked else sys.stderr)
     return 0 if asked else 2

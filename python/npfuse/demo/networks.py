@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from time import perf_counter
 from typing import Any
@@ -10,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 import npfuse as nf
-from npfuse.demo import textbook
+from npfuse.demo.choices import TextbookOptimizer, textbook_activation, textbook_loss
 
 Array = NDArray[Any]
 
 
-def initial_weights(sizes: list[int], seed: int) -> list[tuple[Array, Array]]:
+def initial_weights(sizes: Iterable[int], seed: int) -> list[tuple[Array, Array]]:
     """Return a weight matrix and a bias for each layer, scaled after He et al. (2015)."""
     rng = np.random.default_rng(seed)
     return [
@@ -31,12 +32,16 @@ class FusedNetwork:
     """The perceptron on this library's kernels, with every array but the gradients allocated once per batch size."""
 
     def __init__(
-        self, layers: list[tuple[Array, Array]], activation: str, loss: str, optimizer: str, options: dict[str, Any]
+        self,
+        layers: list[tuple[Array, Array]],
+        activation: str,
+        loss: str,
+        optimizer: Callable[[list[Array]], nf.Optimizer],
     ) -> None:
         self.layers = [(weight.copy(), bias.copy()) for weight, bias in layers]
         self.activation = activation
         self.loss = getattr(nf, loss)
-        self.optimizer = getattr(nf, optimizer)([array for layer in self.layers for array in layer], **options)
+        self.optimizer = optimizer([array for layer in self.layers for array in layer])
         self.matmul_seconds = 0.0
 
     def _matmul(self, a: Array, b: Array) -> Array:
@@ -79,13 +84,14 @@ class FusedNetwork:
 class TextbookNetwork:
     """The same perceptron in plain NumPy."""
 
-    def __init__(self, layers: list[tuple[Array, Array]], activation: str, loss: str, optimizer: str) -> None:
+    def __init__(
+        self, layers: list[tuple[Array, Array]], activation: str, loss: str, optimizer: str, options: dict[str, Any]
+    ) -> None:
         self.layers = [(weight.copy(), bias.copy()) for weight, bias in layers]
-        self.function, self.derivative = textbook.ACTIVATIONS[activation]
-        self.loss = textbook.LOSSES[loss][0]
-        self.optimizer = textbook.Optimizer(
-            [array for layer in self.layers for array in layer], textbook.OPTIMIZERS[optimizer][0]
-        )
+        self.function, self.derivative = textbook_activation(activation)
+        self.loss = textbook_loss(loss)
+        parameters = [array for layer in self.layers for array in layer]
+        self.optimizer = TextbookOptimizer(optimizer, parameters, options)
 
     def _forward(self, x: Array) -> tuple[Array, list[Array], list[Array]]:
         inputs, sums = [x], []
@@ -106,7 +112,7 @@ class TextbookNetwork:
         value, gradient = self.loss(outputs, target)
         gradients = [inputs[-1].T @ gradient, gradient.sum(axis=0)]
         for layer in range(len(self.layers) - 2, -1, -1):
-            gradient = (gradient @ self.layers[layer + 1][0].T) * self.derivative(sums[layer])
+            gradient = self.derivative(gradient @ self.layers[layer + 1][0].T, sums[layer])
             gradients[:0] = [inputs[layer].T @ gradient, gradient.sum(axis=0)]
         self.optimizer.step(gradients)
         return value
