@@ -91,7 +91,7 @@ struct RowKernel {
 };
 
 // Rows of any stride and storage. scratch holds row_tile rows of the computing type for each operand.
-inline constexpr int row_tile = 32;
+inline constexpr int row_tile = 64;
 using RowLoop = void (*)(const RowKernel& kernel, char* const* operands, const std::ptrdiff_t* row_strides,
                          const std::ptrdiff_t* element_strides, std::ptrdiff_t rows, std::ptrdiff_t n, void* scratch);
 

@@ -4,6 +4,7 @@
 #include "../formulas/registry.h"
 #include "../table.h"
 #include "lanes.h"
+#include "row_search.h"
 #include "storage.h"
 
 NPFUSE_FORMULAS_BEGIN
@@ -30,33 +31,9 @@ inline T row_maximum(const T* x, ptrdiff_t n) {
     return maximum;
 }
 
-// Adds exp(x - maximum) over the row, but for one element that is the maximum and whose term is 1.
+// exp(x - maximum) over the row, to y, and their sum.
 template <class T>
-inline double sum_beside_maximum(const T* x, T maximum, ptrdiff_t n) {
-    LaneSum sum;
-    ptrdiff_t maxima = 0;
-    for (ptrdiff_t begin = 0; begin < n; begin += block_length) {
-        const ptrdiff_t count = smaller(n - begin, block_length);
-        T terms[block_length];
-        int here = 0;
-#pragma omp simd reduction(+ : here)
-        for (ptrdiff_t i = 0; i < count; ++i) {
-            const bool is_maximum = x[begin + i] == maximum;
-            terms[i] = is_maximum ? T(0) : exp_below(x[begin + i], maximum);
-            here += is_maximum;
-        }
-        sum.add(terms, count);
-        maxima += here;
-    }
-    // Infinity and NaN are no maximum that a row can be compared to: the sum is NaN.
-    return sum.total() + double(maxima - 1) + double(maximum - maximum);
-}
-
-template <class Operation, class T>
-void softmax_row(const T* const* inputs, T* y, ptrdiff_t n) {
-    const T* x = inputs[0];
-    if (n == 0) return;
-    const T maximum = row_maximum(x, n);
+NPFUSE_FORMULA double exponentials_of_row(const T* x, T maximum, T* y, ptrdiff_t n) {
     LaneSum sum;
     for (ptrdiff_t begin = 0; begin < n; begin += block_length) {
         const ptrdiff_t end = begin + smaller(n - begin, block_length);
@@ -64,7 +41,43 @@ void softmax_row(const T* const* inputs, T* y, ptrdiff_t n) {
         for (ptrdiff_t i = begin; i < end; ++i) y[i] = exp_below(x[i], maximum);
         sum.add(y + begin, end - begin);
     }
-    const Pair<T> reciprocal = narrowed<T>(1.0 / sum.total());
+    return sum.total();
+}
+
+// The same sum without one element that is the maximum and whose term is 1. What y then holds means nothing; it may be
+// null.
+template <class T>
+inline double sum_beside_maximum(const T* x, T maximum, T* y, ptrdiff_t n) {
+    T terms[block_length];
+    LaneSum sum;
+    for (ptrdiff_t begin = 0; begin < n; begin += block_length) {
+        const ptrdiff_t count = smaller(n - begin, block_length);
+        T* room = y ? y + begin : terms;
+#pragma omp simd
+        for (ptrdiff_t i = 0; i < count; ++i) room[i] = exp_below(x[begin + i], maximum);
+        sum.add(room, count);
+    }
+    const double beside = sum.total() - 1;
+    if (!(beside < lost_beside_one<T>)) return beside;
+    // The maximum dominates so much that its own term has rounded the others away: they are added by themselves.
+    const ptrdiff_t peak = row_position(x, n, maximum);
+    LaneSum others;
+    for (ptrdiff_t begin = 0; begin < n; begin += block_length) {
+        const ptrdiff_t count = smaller(n - begin, block_length);
+#pragma omp simd
+        for (ptrdiff_t i = 0; i < count; ++i) terms[i] = exp_below(x[begin + i], maximum);
+        if (begin <= peak && peak < begin + count) terms[peak - begin] = T(0);
+        others.add(terms, count);
+    }
+    return others.total();
+}
+
+template <class Operation, class T>
+void softmax_row(const T* const* inputs, T* y, ptrdiff_t n) {
+    const T* x = inputs[0];
+    if (n == 0) return;
+    const double sum = exponentials_of_row(x, row_maximum(x, n), y, n);
+    const Pair<T> reciprocal = narrowed<T>(1.0 / sum);
 #pragma omp simd
     for (ptrdiff_t i = 0; i < n; ++i) y[i] = Operation::quotient(y[i], reciprocal);
 }
@@ -74,9 +87,10 @@ void log_softmax_row(const T* const* inputs, T* y, ptrdiff_t n) {
     const T* x = inputs[0];
     if (n == 0) return;
     const T maximum = row_maximum(x, n);
-    const Pair<T> log_sum = narrowed<T>(log1p(sum_beside_maximum(x, maximum, n)));
+    T* y_to_warm = y == x ? nullptr : y;  // written twice, y costs less than y and a block beside it
+    const Pair<T> log_sum = log_of_row_sum(maximum, sum_beside_maximum(x, maximum, y_to_warm, n));
 #pragma omp simd
-    for (ptrdiff_t i = 0; i < n; ++i) y[i] = Operation::logarithm(x[i], maximum, log_sum);
+    for (ptrdiff_t i = 0; i < n; ++i) y[i] = Operation::logarithm(x[i], log_sum);
 }
 
 template <class Operation, class T>
@@ -84,12 +98,9 @@ void logsumexp_row(const T* const* inputs, T* y, ptrdiff_t n) {
     const T* x = inputs[0];
     constexpr T infinity = Format<T>::infinity;
     const T maximum = n == 0 ? -infinity : row_maximum(x, n);
-    if (maximum - maximum == T(0)) {
-        *y = T(double(maximum) + log1p(sum_beside_maximum(x, maximum, n)));
-        return;
-    }
-    // The maximum is infinite or NaN; so is the sum, unless NaN hides behind it.
-    *y = maximum;
+    *y = log_sum_exp(maximum, n == 0 ? 0 : sum_beside_maximum<T>(x, maximum, nullptr, n));
+    // An infinite result is NaN if any is there.
+    if (*y - *y == T(0)) return;
     for (ptrdiff_t i = 0; i < n; ++i)
         if (x[i] != x[i]) *y = x[i];
 }
@@ -99,13 +110,7 @@ template <class Operation, class T>
 void backward_from_output_row(const T* const* inputs, T* dx, ptrdiff_t n) {
     const T *dy = inputs[0], *y = inputs[1];
     LaneSum sum;
-    for (ptrdiff_t begin = 0; begin < n; begin += block_length) {
-        const ptrdiff_t count = smaller(n - begin, block_length);
-        double terms[block_length];
-#pragma omp simd
-        for (ptrdiff_t i = 0; i < count; ++i) terms[i] = Operation::backward_term(dy[begin + i], y[begin + i]);
-        sum.add(terms, count);
-    }
+    sum.add(n, [=](ptrdiff_t i) __attribute__((always_inline)) { return Operation::backward_term(dy[i], y[i]); });
     const Pair<T> total = narrowed<T>(sum.total());
 #pragma omp simd
     for (ptrdiff_t i = 0; i < n; ++i) dx[i] = Operation::backward(dy[i], y[i], total);

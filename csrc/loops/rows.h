@@ -124,10 +124,11 @@ void run_rows(const RowKernel& kernel, char* const* operands, const ptrdiff_t* r
     bool side_by_side = n > 1 && rows > 1;
     for (int i = 0; i <= output; ++i) {
         operand[i] = {operands[i], row_strides[i], element_strides[i], kernel.along_row[i] ? n : 1};
-        side_by_side &= operand[i].row_stride == ptrdiff_t(sizeof(S)) && operand[i].runs_across();
+        side_by_side &=
+            operand[i].row_stride == ptrdiff_t(sizeof(S)) && (operand[i].length == 1 || operand[i].runs_across());
         tiles[i] = static_cast<T*>(scratch) + i * row_tile * (n > 0 ? n : 1);
     }
-    if (side_by_side && column_function_for<T>(kernel) != nullptr) {
+    if (side_by_side) {
         run_side_by_side<S>(kernel, operand, rows, n, static_cast<T*>(scratch));
         return;
     }
@@ -189,15 +190,15 @@ constexpr RowOperation row_operation() {
                  {true, false},
                  logsumexp_row<Operation, float>,
                  logsumexp_row<Operation, double>,
-                 nullptr,
-                 nullptr},
+                 logsumexp_columns<Operation, float>,
+                 logsumexp_columns<Operation, double>},
                 {"(),(n)->(n)",
                  2,
                  {false, true, true},
                  logsumexp_row_backward<Operation, float>,
                  logsumexp_row_backward<Operation, double>,
-                 nullptr,
-                 nullptr}};
+                 logsumexp_backward_columns<Operation, float>,
+                 logsumexp_backward_columns<Operation, double>}};
 }
 
 template <class... Operations>

@@ -16,21 +16,33 @@ NPFUSE_FORMULA Pair<T> narrowed(double number) {
     return {high, T(number - double(high))};
 }
 
-// x - shift, exactly; a difference beyond the range of exp may lose its low part.
-template <class T>
-NPFUSE_FORMULA Pair<T> exact_difference(T x, T shift) {
-    Pair<T> difference = two_sum(x, -shift);
-    return {difference.hi, difference.hi < Lift<T>::lowest ? T(0) : difference.lo};
-}
-
 // exp(x - maximum) <= 1, to 1 ULP: a rounded difference of 20 would cost ten.
 template <class T>
 NPFUSE_FORMULA T exp_below(T x, T maximum) {
     using L = Lift<T>;
-    Pair<T> difference = exact_difference(x, maximum);
-    Reduced<T> reduced = reduce_exp(at_least(difference.hi, L::lowest), difference.lo, L::bits);
+    Pair<T> difference = two_sum(x, -maximum);
+    T lo = difference.hi > L::lowest ? difference.lo : T(0);
+    Reduced<T> reduced = reduce_exp(at_least(difference.hi, L::lowest), lo, L::bits);
     T r = reduced.r_hi + reduced.r_lo;
     return (T(1) + fma(r * r, exp_tail(r), r)) * reduced.scale * L::down;
+}
+
+// A sum of exponentials beside a 1 among them keeps the digits that matter as long as it is larger.
+template <class T>
+constexpr double lost_beside_one = sizeof(T) == 4 ? 0x1p-26 : 1;
+
+// maximum + log(1 + beside) in two parts, of which the second keeps every digit of a logarithm that the maximum dwarfs.
+template <class T>
+NPFUSE_FORMULA Pair<T> log_of_row_sum(T maximum, double beside) {
+    Pair<T> logarithm = narrowed<T>(log1p(beside));
+    Pair<T> sum = two_sum(maximum, logarithm.hi);
+    return {sum.hi, sum.lo + logarithm.lo};
+}
+
+// The same, rounded. An infinite maximum is the result itself.
+template <class T>
+NPFUSE_FORMULA T log_sum_exp(T maximum, double beside) {
+    return maximum - maximum == T(0) ? T(double(maximum) + log1p(beside)) : maximum;
 }
 
 struct NormalisedTerm {
@@ -85,12 +97,10 @@ struct LogSoftmax {
         .example = ">>> nf.log_softmax(np.array([0.0, 50.0]))\narray([-5.00000000e+01, -1.92874985e-22])",
     };
 
+    // The second difference rounds once more unless the first was exact, as it is where much cancels.
     template <class T>
-    NPFUSE_FORMULA static T logarithm(T x, T maximum, Pair<T> log_sum) {
-        Pair<T> difference = exact_difference(x, maximum);
-        Pair<T> result = two_sum(difference.hi, -log_sum.hi);
-        T finite = result.hi + (result.lo + (difference.lo - log_sum.lo));
-        return difference.hi == -Format<T>::infinity ? difference.hi - log_sum.hi : finite;
+    NPFUSE_FORMULA static T logarithm(T x, Pair<T> log_sum) {
+        return (x - log_sum.hi) - log_sum.lo;
     }
 
     // Summed over the row, sum.
