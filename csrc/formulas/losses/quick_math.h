@@ -1,60 +1,38 @@
-// exp and logarithms to 1.5 ULP, for half the work of math.h, whose functions carry pairs to the last rounding. A loss
-// can afford the difference: its values are summed, and its gradient has one more operation at most.
+// exp and logarithms as losses take them: to 1.5 ULP, for a value that is only summed and a gradient of one or two more
+// operations. math.h rounds once, which takes half as much again; the polynomials are the same.
 #pragma once
 
 #include "../math.h"
+#include "coefficients.h"
 
 NPFUSE_FORMULAS_BEGIN
 
-// exp(x) * 2^lift before its power of two is multiplied in.
+// exp(-|x|), and the same before the power of two is multiplied in: a weight may bring it back where it has
+// underflowed.
 template <class T>
-struct QuickExp {
-    T mantissa, scale;
+struct Decay {
+    T number, lifted, lifted_lo;  // lifted_lo is what lifted has been rounded by
 
-    NPFUSE_FORMULA QuickExp(T x, T lift) {
-        Reduced<T> reduced = reduce_exp(x, T(0), lift);
-        T r = fma(-reduced.k, Constants<T>::ln2_lo, reduced.r_hi);
-        mantissa = T(1) + fma(r * r, exp_tail(r), r);
-        scale = reduced.scale;
+    NPFUSE_FORMULA explicit Decay(T x) {
+        using L = Lift<T>;
+        constexpr T least = T(sizeof(T) == 4 ? -131 : -1060);  // the power of two, lifted, is the least normal number
+        Scaled<T> e = exp_scaled(minus_absolute(x), L::bits);
+        bool vanishes = minus_absolute(x) < least;
+        lifted = vanishes ? T(0) : e.hi * e.scale;
+        lifted_lo = vanishes ? T(0) : e.lo * e.scale;
+        number = lifted * L::down;
     }
 };
 
-// exp(-x) for x >= 0.
+// log(1 + x) for 0 <= x <= 1, <= 1.1 ULP.
 template <class T>
-NPFUSE_FORMULA T quick_decay(T x) {
-    using L = Lift<T>;
-    QuickExp<T> e(at_least(-x, L::lowest), L::bits);
-    return e.mantissa * e.scale * L::down;
+NPFUSE_FORMULA T log1p_of_decay(T x) {
+    return fma(x * x, log1p_tail(x), x);
 }
 
+// log((x + x_lo) / 2^lift) for normal x > 0, <= 1.4 ULP; of zero and whatever else, some number.
 template <class T>
-NPFUSE_FORMULA T quick_exp(T x) {
-    using L = Lift<T>;
-    bool falls = x < T(0);
-    QuickExp<T> e(at_most(at_least(x, L::lowest), L::highest), falls ? L::bits : -L::bits);
-    return e.mantissa * e.scale * (falls ? L::down : L::up);
-}
-
-// log(m) for m = 1 + numerator, numerator known better than 1 + numerator, denominator m + 1.
-template <class T>
-NPFUSE_FORMULA T log_near_one(T numerator, T denominator, T addend) {
-    T w = T(2) * numerator / denominator;
-    T z = w * w;
-    return fma(w * z, log_tail(z), addend + w);
-}
-
-// log(1 + x) for 0 <= x <= 1.
-template <class T>
-NPFUSE_FORMULA T quick_log1p_of_decay(T x) {
-    constexpr T half_way = T(0x1.a827999fcef32p-2);  // sqrt(2) - 1
-    constexpr T log_2 = T(0x1.62e42fefa39efp-1);
-    bool large = x > half_way;
-    return log_near_one(large ? T(0.5) * x - T(0.5) : x, large ? T(0.5) * x + T(1.5) : x + T(2), large ? log_2 : T(0));
-}
-
-// log(x + x_lo) for normal x > 0.
-template <class T>
-NPFUSE_FORMULA T quick_log_of_sum(T x, T x_lo) {
+NPFUSE_FORMULA T quick_log_of_sum(T x, T x_lo, T lift) {
     using C = Constants<T>;
     using F = Format<T>;
     using Bits = typename F::Bits;
@@ -66,34 +44,32 @@ NPFUSE_FORMULA T quick_log_of_sum(T x, T x_lo) {
     // x = m * 2^k, sqrt(1/2) <= m < sqrt(2)
     Bits shifted = to_bits(x) + (one - root);
     T m = from_bits<T>((shifted & fraction) + root);
-    T k = from_bits<T>((shifted >> F::fraction_bits) | to_bits(integer)) - (integer + T(F::exponent_bias));
+    T k = from_bits<T>((shifted >> F::fraction_bits) | to_bits(integer)) - (integer + T(F::exponent_bias) + lift);
     T power = from_bits<T>(2 * one - (shifted & ~fraction));
-    T near = log_near_one(fma(x_lo, power, m - T(1)), m + T(1), k * C::ln2_lo);
-    return fma(k, C::ln2, near);
+
+    // log(1 + f) = f - w * (f / 2 - log_tail * w^2), w = 2f / (2 + f): what is rounded is small beside f.
+    T f = fma(x_lo, power, m - T(1));
+    T w = (f + f) / (m + T(1));
+    T z = w * w;
+    T near = fma(-w, fma(-z, log_tail(z), T(0.5) * f), f);
+    return fma(k, C::ln2, fma(k, C::ln2_lo, near));
 }
 
-// -infinity at 0, NaN below; subnormal numbers count as themselves.
+// log(x.hi + x.lo): -infinity at 0, NaN below; subnormal numbers count as themselves.
 template <class T>
-NPFUSE_FORMULA T quick_log(T x) {
+NPFUSE_FORMULA T quick_log(Pair<T> x) {
     using L = Lift<T>;
     constexpr T infinity = Format<T>::infinity;
-    constexpr T lift = L::bits * T(0x1.62e42fefa39efp-1);
-    bool small = x < L::down;
-    T result = quick_log_of_sum(small ? x * L::up : x, T(0)) - (small ? lift : T(0));
-    result = x < infinity ? result : x;
-    result = x == T(0) ? -infinity : result;
-    return x < T(0) ? infinity - infinity : result;
+    bool small = x.hi < L::down;
+    T up = small ? L::up : T(1);
+    T result = quick_log_of_sum(x.hi * up, x.lo * up, small ? L::bits : T(0));
+    result = x.hi < infinity ? result : x.hi;
+    T outside = x.hi == T(0) ? -infinity : infinity - infinity;
+    return x.hi <= T(0) ? outside : result;
 }
-
-// log(1 - x) for x <= 1; -infinity at 1, NaN beyond.
 template <class T>
-NPFUSE_FORMULA T quick_log_of_complement(T x) {
-    constexpr T infinity = Format<T>::infinity;
-    Pair<T> complement = two_sum(T(1), -x);
-    T result = quick_log_of_sum(complement.hi, complement.lo);
-    result = complement.hi < infinity ? result : complement.hi;
-    result = x == T(1) ? -infinity : result;
-    return x > T(1) ? infinity - infinity : result;
+NPFUSE_FORMULA T quick_log(T x) {
+    return quick_log(Pair<T>{x, T(0)});
 }
 
 NPFUSE_FORMULAS_END
