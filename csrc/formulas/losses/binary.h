@@ -32,8 +32,8 @@ struct BinaryCrossEntropy {
         using L = Lift<T>;
         T lifted = fma(pred, L::up, T(0));  // and -0 is 0
         Pair<T> complement = fast_two_sum(L::up, -lifted);
-        T log_yes = at_least(quick_log_of_sum(lifted, T(0), L::bits), T(-100));
-        T log_no = at_least(quick_log_of_sum(complement.hi, complement.lo, L::bits), T(-100));
+        T log_yes = at_least(log_of_lifted(lifted, L::bits), T(-100));
+        T log_no = at_least(log_of_lifted(complement, L::bits), T(-100));
         T result = fma(-target, log_yes, (T(1) - target) * -log_no);
         constexpr T infinity = Format<T>::infinity;
         return pred >= T(0) && pred <= T(1) ? result : infinity - infinity;

@@ -30,46 +30,71 @@ NPFUSE_FORMULA T log1p_of_decay(T x) {
     return fma(x * x, log1p_tail(x), x);
 }
 
-// log((x + x_lo) / 2^lift) for normal x > 0, <= 1.4 ULP; of zero and whatever else, some number.
+// x = mantissa * 2^exponent for normal x > 0, sqrt(1/2) <= mantissa < sqrt(2); of zero and whatever else, some numbers.
 template <class T>
-NPFUSE_FORMULA T quick_log_of_sum(T x, T x_lo, T lift) {
+struct Binary {
+    T mantissa, exponent;
+    T inverse_power;  // 2^-exponent
+
+    NPFUSE_FORMULA explicit Binary(T x) {
+        using F = Format<T>;
+        using Bits = typename F::Bits;
+        constexpr Bits one = Bits(F::exponent_bias) << F::fraction_bits;
+        constexpr Bits fraction = (Bits(1) << F::fraction_bits) - 1;
+        constexpr T integer = T(Bits(1) << F::fraction_bits);  // its last bits count in ones
+        const Bits root = to_bits(Constants<T>::sqrt_half);
+        Bits shifted = to_bits(x) + (one - root);
+        mantissa = from_bits<T>((shifted & fraction) + root);
+        exponent = from_bits<T>((shifted >> F::fraction_bits) | to_bits(integer)) - (integer + T(F::exponent_bias));
+        inverse_power = from_bits<T>(2 * one - (shifted & ~fraction));
+    }
+};
+
+// log((1 + f) * 2^k), f = mantissa - 1 known better than the mantissa. <= 1.4 ULP.
+template <class T>
+NPFUSE_FORMULA T log_of_binary(T f, T mantissa, T k) {
     using C = Constants<T>;
-    using F = Format<T>;
-    using Bits = typename F::Bits;
-    constexpr Bits one = Bits(F::exponent_bias) << F::fraction_bits;
-    constexpr Bits fraction = (Bits(1) << F::fraction_bits) - 1;
-    constexpr T integer = T(Bits(1) << F::fraction_bits);  // its last bits count in ones
-    const Bits root = to_bits(C::sqrt_half);
-
-    // x = m * 2^k, sqrt(1/2) <= m < sqrt(2)
-    Bits shifted = to_bits(x) + (one - root);
-    T m = from_bits<T>((shifted & fraction) + root);
-    T k = from_bits<T>((shifted >> F::fraction_bits) | to_bits(integer)) - (integer + T(F::exponent_bias) + lift);
-    T power = from_bits<T>(2 * one - (shifted & ~fraction));
-
     // log(1 + f) = f - w * (f / 2 - log_tail * w^2), w = 2f / (2 + f): what is rounded is small beside f.
-    T f = fma(x_lo, power, m - T(1));
-    T w = (f + f) / (m + T(1));
+    T w = (f + f) / (mantissa + T(1));
     T z = w * w;
     T near = fma(-w, fma(-z, log_tail(z), T(0.5) * f), f);
     return fma(k, C::ln2, fma(k, C::ln2_lo, near));
 }
 
-// log(x.hi + x.lo): -infinity at 0, NaN below; subnormal numbers count as themselves.
+// log(x / 2^lift) for normal x > 0.
+template <class T>
+NPFUSE_FORMULA T log_of_lifted(T x, T lift) {
+    Binary<T> b(x);
+    return log_of_binary(b.mantissa - T(1), b.mantissa, b.exponent - lift);
+}
+template <class T>
+NPFUSE_FORMULA T log_of_lifted(Pair<T> x, T lift) {
+    Binary<T> b(x.hi);
+    return log_of_binary(fma(x.lo, b.inverse_power, b.mantissa - T(1)), b.mantissa, b.exponent - lift);
+}
+
+// The logarithm of x, where x > 0 and finite: else infinity, -infinity at 0, NaN below.
+template <class T>
+NPFUSE_FORMULA T log_or_limit(T x, T logarithm) {
+    constexpr T infinity = Format<T>::infinity;
+    T inside = x < infinity ? logarithm : x;
+    T outside = x == T(0) ? -infinity : infinity - infinity;
+    return x <= T(0) ? outside : inside;
+}
+
+// log(x) of a number or a pair; subnormal numbers count as themselves.
+template <class T>
+NPFUSE_FORMULA T quick_log(T x) {
+    using L = Lift<T>;
+    bool small = x < L::down;
+    return log_or_limit(x, log_of_lifted(small ? x * L::up : x, small ? L::bits : T(0)));
+}
 template <class T>
 NPFUSE_FORMULA T quick_log(Pair<T> x) {
     using L = Lift<T>;
-    constexpr T infinity = Format<T>::infinity;
     bool small = x.hi < L::down;
     T up = small ? L::up : T(1);
-    T result = quick_log_of_sum(x.hi * up, x.lo * up, small ? L::bits : T(0));
-    result = x.hi < infinity ? result : x.hi;
-    T outside = x.hi == T(0) ? -infinity : infinity - infinity;
-    return x.hi <= T(0) ? outside : result;
-}
-template <class T>
-NPFUSE_FORMULA T quick_log(T x) {
-    return quick_log(Pair<T>{x, T(0)});
+    return log_or_limit(x.hi, log_of_lifted(Pair<T>{x.hi * up, x.lo * up}, small ? L::bits : T(0)));
 }
 
 NPFUSE_FORMULAS_END
