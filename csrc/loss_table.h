@@ -52,7 +52,7 @@ struct LossKernels {
     using Fused = void (*)(const T* const* inputs, const double* parameters, double scale, double* lanes, T* gradient,
                            std::ptrdiff_t n);
     Separate separate;
-    Fused fused;  // null where so much is computed for an element that a pass over values in cache doesn't matter
+    Fused fused;
 };
 
 struct Loss {

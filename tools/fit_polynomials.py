@@ -1,7 +1,7 @@
-"""Fit the polynomials of csrc/formulas/math/coefficients.h and print that header.
+"""Fit the polynomials of csrc/formulas/math/coefficients.h and csrc/formulas/losses/coefficients.h.
 
-    python tools/fit_polynomials.py > csrc/formulas/math/coefficients.h
-    python tools/fit_polynomials.py --check     # does the header in the tree say the same?
+    python tools/fit_polynomials.py             # writes both headers
+    python tools/fit_polynomials.py --check     # do the headers in the tree say the same?
 
 Every polynomial is a minimax fit (Remez exchange in high precision), weighted so that what comes out best is the
 relative error of the function it serves; then its coefficients are rounded to the target type.
@@ -20,7 +20,7 @@ from mpmath import mp, mpf
 
 mp.prec = 256
 
-HEADER = Path(__file__).parent.parent / "csrc" / "formulas" / "math" / "coefficients.h"
+FORMULAS = Path(__file__).parent.parent / "csrc" / "formulas"
 
 
 @dataclass
@@ -209,6 +209,45 @@ def tanh_shrink(z):
     return ((x - mpmath.tanh(x)) / x**3 - mpf(1) / 3 + 2 * z / 15) / z**2
 
 
+def log1p_tail(x):
+    """(log(1 + x) - x) / x^2."""
+    if x < mpf("0.01"):
+        return series(lambda n: -((-x) ** n) / (n + 2), 0)
+    return (mpmath.log1p(x) - x) / x**2
+
+
+def log_cosh_tail(z):
+    """(log(cosh(a)) - z / 2) / z^2 with z = a^2."""
+    z = max(z, mpf("1e-18"))
+    return (mpmath.log(mpmath.cosh(mpmath.sqrt(z))) - z / 2) / z**2
+
+
+def loss_polynomials(target: Target) -> list[Polynomial]:
+    is_float = target is FLOAT
+    return [
+        Polynomial(
+            name="log1p_tail",
+            variable="x",
+            meaning="log(1 + x) = x + x^2 * log1p_tail(x), 0 <= x <= 1",
+            function=log1p_tail,
+            weight=lambda x: max(x, mpf("1e-9")) * (x / mpmath.log1p(x) if x else 1),
+            low=mpf(0),
+            high=mpf(1),
+            degree=8 if is_float else 20,
+        ),
+        Polynomial(
+            name="log_cosh_tail",
+            variable="z",
+            meaning="log(cosh(a)) = z / 2 + z^2 * log_cosh_tail(z), z = a^2 <= 1",
+            function=log_cosh_tail,
+            weight=lambda z: max(z, mpf("1e-9")) / (mpf(1) / 2 + z * log_cosh_tail(z)),
+            low=mpf(0),
+            high=mpf(1),
+            degree=5 if is_float else 14,
+        ),
+    ]
+
+
 def polynomials(target: Target) -> list[Polynomial]:
     is_float = target is FLOAT
     centre, end = TAIL_CENTRE[target.type], TAIL_END[target.type]
@@ -311,49 +350,58 @@ def constants(target: Target) -> list[tuple[str, str]]:
 # -------------------------------------------------------------------------------------------------- the header
 
 
-def write_header() -> str:
+def declared_constants(target: Target) -> list[str]:
+    numbers = [f"    static constexpr {target.type} {name} = {value};" for name, value in constants(target)]
+    return ["", "template <>", f"struct Constants<{target.type}> {{", *numbers, "};"]
+
+
+def defined(polynomial: Polynomial, target: Target) -> list[str]:
+    p = polynomial
+    coefficients, error = fit(p.function, p.weight, p.low, p.high, p.degree, target.bits)
+    return [
+        "",
+        f"// {p.meaning}; relative error 2^{math.log2(error):.1f}",
+        f"NPFUSE_FORMULA {target.type} {p.name}({target.type} {p.variable}) {{",
+        f"    return polynomial({p.variable},  //",
+        *(f"                      {literal(c, target)}," for c in coefficients[:-1]),
+        f"                      {literal(coefficients[-1], target)});",
+        "}",
+    ]
+
+
+def write_header(family: str) -> str:
+    is_math = family == "math"
     lines = [
         "// Written by tools/fit_polynomials.py; do not edit. The minimax polynomials, lowest degree first.",
         "#pragma once",
         "",
-        '#include "primitives.h"',
+        '#include "primitives.h"' if is_math else '#include "../math.h"',
         "",
         "NPFUSE_FORMULAS_BEGIN",
-        "",
-        "template <class T>",
-        "struct Constants;",
     ]
+    if is_math:
+        lines += ["", "template <class T>", "struct Constants;"]
     for target in (FLOAT, DOUBLE):
-        named = constants(target)
-        functions = []
-        for p in polynomials(target):
-            fitted, error = fit(p.function, p.weight, p.low, p.high, p.degree, target.bits)
-            coefficients = [literal(c, target) for c in fitted]
-            functions += [
-                "",
-                f"// {p.meaning}; relative error 2^{math.log2(error):.1f}",
-                f"NPFUSE_FORMULA {target.type} {p.name}({target.type} {p.variable}) {{",
-                f"    return polynomial({p.variable},  //",
-                *(f"                      {c}," for c in coefficients[:-1]),
-                f"                      {coefficients[-1]});",
-                "}",
-            ]
-        lines += ["", "template <>", f"struct Constants<{target.type}> {{"]
-        lines += [f"    static constexpr {target.type} {name} = {value};" for name, value in named]
-        lines += ["};", *functions]
+        if is_math:
+            lines += declared_constants(target)
+        for polynomial in polynomials(target) if is_math else loss_polynomials(target):
+            lines += defined(polynomial, target)
     return "\n".join([*lines, "", "NPFUSE_FORMULAS_END", ""])
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="compare with the header in the tree")
-    header = write_header()
-    if not parser.parse_args().check:
-        print(header, end="")
-        return 0
-    same = header == HEADER.read_text()
-    print("the header is as fitted" if same else "the header differs: run the script again")
-    return 0 if same else 1
+    parser.add_argument("--check", action="store_true", help="compare with the headers in the tree")
+    check = parser.parse_args().check
+    different = 0
+    for family in ("math", "losses"):
+        path, header = FORMULAS / family / "coefficients.h", write_header(family)
+        if not check:
+            path.write_text(header)
+        elif header != path.read_text():
+            print(f"{path} differs from what is fitted: run the script again")
+            different += 1
+    return different
 
 
 if __name__ == "__main__":

@@ -4,19 +4,11 @@
 #include "../formulas/registry.h"
 #include "../table.h"
 #include "elementwise.h"
+#include "indices.h"
 #include "lanes.h"
 #include "views.h"
 
 NPFUSE_FORMULAS_BEGIN
-
-template <int... I>
-struct Indices {};
-template <int n, int... I>
-struct IndicesUpTo : IndicesUpTo<n - 1, n - 1, I...> {};
-template <int... I>
-struct IndicesUpTo<0, I...> {
-    using type = Indices<I...>;
-};
 
 template <class Operation>
 constexpr Span<Parameter> operands_of() {
@@ -122,13 +114,19 @@ inline const LossKernels<T>& kernels_for(const Loss& loss, const LossCall& call)
 template <class T>
 class LossPieces {
 public:
-    explicit LossPieces(const Loss& loss, const LossCall& call)
-        : call_(call), kernels_(kernels_for<T>(loss, call)), input_count_(2 + int(loss.operands.count)) {
-        all_direct_ = kernels_.fused && is_direct<T>(call.gradient) && !call.weight.data && !call.values.data;
+    LossPieces(const Loss& loss, const LossCall& call)
+        : call_(call),
+          kernels_(kernels_for<T>(loss, call)),
+          input_count_(2 + int(loss.operands.count)),
+          is_fused_(!call.weight.data && !call.values.data) {
+        all_direct_ = is_fused_ && is_direct<T>(call.gradient);
         for (int i = 0; i < input_count_; ++i) all_direct_ &= is_direct<T>(call.inputs[i]);
     }
 
     double sum(ptrdiff_t begin, ptrdiff_t end) {
+        const ptrdiff_t longest = end - begin < block_length ? end - begin : block_length;
+        for (int i = 0; i < input_count_; ++i)
+            if (is_repeated(call_.inputs[i])) fill(call_.inputs[i], longest, input_buffers_[i]);
         for (ptrdiff_t first = begin; first < end;) {
             const ptrdiff_t whole = (end - first) / loss_chunk * loss_chunk;
             const ptrdiff_t count = whole == 0                             ? end - first
@@ -143,7 +141,7 @@ public:
 private:
     const T* input(const View& view, ptrdiff_t first, ptrdiff_t count, T* buffer) {
         if (count >= loss_chunk && is_direct<T>(view)) return direct<T>(view, first);
-        load(view, first, count, buffer);
+        if (!is_repeated(view)) load(view, first, count, buffer);
         for (ptrdiff_t i = count; i < loss_chunk; ++i) buffer[i] = T(0);
         return buffer;
     }
@@ -154,7 +152,7 @@ private:
         const bool wants_gradient = call_.gradient.data != nullptr;
         const bool in_place = wants_gradient && count >= loss_chunk && is_direct<T>(call_.gradient);
         T* gradient = in_place ? direct<T>(call_.gradient, first) : gradient_buffer_;
-        if (kernels_.fused && !call_.weight.data && !call_.values.data)
+        if (is_fused_)
             fused(inputs, gradient, count);
         else
             separate(inputs, gradient, first, count);
@@ -175,6 +173,7 @@ private:
         const ptrdiff_t padded = count < loss_chunk ? loss_chunk : count;
         kernels_.separate(inputs, call_.parameters, call_.scale, values_, gradient, padded);
         if (call_.weight.data) {
+            if (is_repeated(call_.weight)) fill(call_.weight, count, weight_buffer_);
             const T* weight = input(call_.weight, first, count, weight_buffer_);
 #pragma omp simd
             for (ptrdiff_t i = 0; i < count; ++i) {
@@ -196,6 +195,7 @@ private:
     const LossCall& call_;
     const LossKernels<T>& kernels_;
     const int input_count_;
+    const bool is_fused_;
     bool all_direct_;
     LaneSum sum_;
     alignas(64) T input_buffers_[max_loss_inputs][block_length];
@@ -211,17 +211,9 @@ double run_loss(const Loss& loss, const LossCall& call, ptrdiff_t begin, ptrdiff
 }
 
 template <class Operation, int variant, class T>
-constexpr typename LossKernels<T>::Fused fused_or_null() {
-    if constexpr (requires { Operation::is_light; })
-        return fused_loss<Operation, variant, T>;
-    else
-        return nullptr;
-}
-
-template <class Operation, int variant, class T>
 constexpr LossKernels<T> loss_kernels() {
     if constexpr (variant < variant_count<Operation>())
-        return {separate_loss<Operation, variant, T>, fused_or_null<Operation, variant, T>()};
+        return {separate_loss<Operation, variant, T>, fused_loss<Operation, variant, T>};
     else
         return {};
 }

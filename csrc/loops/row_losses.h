@@ -5,16 +5,12 @@
 #include "../formulas/registry.h"
 #include "../table.h"
 #include "elementwise.h"
+#include "narrow_row_losses.h"
 #include "row_kernels.h"
 #include "row_search.h"
-#include "views.h"
+#include "row_tiles.h"
 
 NPFUSE_FORMULAS_BEGIN
-
-template <class T>
-NPFUSE_FORMULA T scaled_sum(T x, Pair<T> factor, T addend) {
-    return fma(x, factor.hi, fma(x, factor.lo, addend));
-}
 
 // One row's way through a loss.
 template <class T>
@@ -147,61 +143,20 @@ inline typename Operation::Row loss_row(const RowLossCall& call, const LossRow<T
         return normalised_loss_row<Operation>(call, row);
 }
 
-// Addresses of rows [first, first + count).
-inline void row_starts(const RowView& rows, ptrdiff_t first, ptrdiff_t count, char** starts) {
-    for_each_stretch(rows.starts, first, count, [&](char* start, ptrdiff_t stride, ptrdiff_t position, ptrdiff_t n) {
-        for (ptrdiff_t i = 0; i < n; ++i) starts[position + i] = start + i * stride;
-    });
-}
-
-template <class T>
-inline bool has_direct_rows(const RowView& rows) {
-    return rows.stride == ptrdiff_t(sizeof(T)) && rows.starts.number == number_of<T>;
-}
-
-// Where rows a step apart in memory are nearer to each other than the elements of one, a tile of them is read
-// and written across, so that each cache line is used whole.
-inline bool is_across(const RowView& rows, char* const* starts, ptrdiff_t count, ptrdiff_t* step) {
-    *step = count > 1 ? starts[1] - starts[0] : 0;
-    for (ptrdiff_t r = 2; r < count; ++r)
-        if (starts[r] - starts[r - 1] != *step) return false;
-    const ptrdiff_t between = *step < 0 ? -*step : *step, along = rows.stride < 0 ? -rows.stride : rows.stride;
-    return count > 1 && between < along;
-}
-
-template <class T>
-inline void load_rows(const RowView& rows, char* const* starts, ptrdiff_t count, ptrdiff_t n, T* tile) {
-    const Number number = rows.starts.number;
-    ptrdiff_t step;
-    if (!is_across(rows, starts, count, &step)) {
-        for (ptrdiff_t r = 0; r < count; ++r) load_number(number, starts[r], rows.stride, tile + r * n, n);
-        return;
-    }
-    for (ptrdiff_t i = 0; i < n; ++i) {
-        T column[row_loss_tile];
-        load_number(number, starts[0] + i * rows.stride, step, column, count);
-        for (ptrdiff_t r = 0; r < count; ++r) tile[r * n + i] = column[r];
-    }
-}
-
-template <class T>
-inline void store_rows(const T* tile, const RowView& rows, char* const* starts, ptrdiff_t count, ptrdiff_t n) {
-    const Number number = rows.starts.number;
-    ptrdiff_t step;
-    if (!is_across(rows, starts, count, &step)) {
-        for (ptrdiff_t r = 0; r < count; ++r) store_number(tile + r * n, number, starts[r], rows.stride, n);
-        return;
-    }
-    for (ptrdiff_t i = 0; i < n; ++i) {
-        T column[row_loss_tile];
-        for (ptrdiff_t r = 0; r < count; ++r) column[r] = tile[r * n + i];
-        store_number(column, number, starts[0] + i * rows.stride, step, count);
-    }
+template <class Operation, class T>
+double run_narrow_row_loss(const RowLossCall& call, ptrdiff_t begin, ptrdiff_t end) {
+    NarrowTile<Operation, T> tile(call);
+    double sum = 0;
+    for (ptrdiff_t first = begin; first < end; first += row_loss_tile)
+        sum += tile.run(first, end - first < row_loss_tile ? end - first : row_loss_tile);
+    return sum;
 }
 
 template <class Operation, class T>
 double run_row_loss(const RowLossCall& call, ptrdiff_t begin, ptrdiff_t end, void* scratch) {
     const ptrdiff_t n = call.classes;
+    if constexpr (Operation::is_normalised)
+        if (n <= narrow_limit) return run_narrow_row_loss<Operation, T>(call, begin, end);
     const bool wants_gradient = call.gradient.starts.data != nullptr;
     const bool direct_pred = has_direct_rows<T>(call.pred);
     const bool direct_gradient = wants_gradient && has_direct_rows<T>(call.gradient);
@@ -235,11 +190,7 @@ double run_row_loss(const RowLossCall& call, ptrdiff_t begin, ptrdiff_t end, voi
         for (ptrdiff_t r = 0; r < row_loss_tile; ++r) values[r] = sums[r].value();
         for (ptrdiff_t r = 0; r < count; ++r) sum += values[r];
         if (wants_gradient && !direct_gradient) store_rows(tile, call.gradient, gradient, count, n);
-        if (call.values.data) {
-            T narrow[row_loss_tile];
-            for (ptrdiff_t r = 0; r < count; ++r) narrow[r] = T(values[r]);
-            store(narrow, call.values, first, count);
-        }
+        if (call.values.data) store_row_values<T>(values, call.values, first, count);
     }
     return sum;
 }

@@ -104,6 +104,14 @@ inline void load_number(Number number, const char* source, ptrdiff_t stride, T* 
     }
 }
 
+// A single number that counts as many.
+inline bool is_repeated(const View& view) { return view.dimensions == 1 && view.strides[0] == 0; }
+
+template <class T>
+inline void fill(const View& view, ptrdiff_t count, T* block) {
+    load_number(view.number, view.data, 0, block, count);
+}
+
 // Elements [begin, begin + count) of an array, to contiguous memory and back.
 template <class T>
 inline void load(const View& view, ptrdiff_t begin, ptrdiff_t count, T* block) {

@@ -79,6 +79,10 @@ class Loss:
     """Where a value is a difference, the sum of the magnitudes: its error is measured against that."""
     slope_terms: Formula | None = None
     """Likewise where the derivative crosses zero."""
+    value_ulp: float = 2
+    """The bound of a single value: rounding the residual may take 1.4 of it already, where it is squared."""
+    slope_ulp: float = 2
+    """The bound of the derivative."""
 
     @property
     def function(self) -> nf.losses.Loss:
@@ -211,12 +215,14 @@ LOSSES = [
         lambda p, t, beta: huber(p, t, beta) / beta,
         lambda p, t, beta: huber_slope(p, t, beta) / beta,
         parameters=({"beta": 1.0}, {"beta": 0.375}),
+        value_ulp=3,
     ),
     Loss(
         "pseudo_huber_loss",
         pseudo_huber,
         lambda p, t, delta: (p - t) / mpmath.sqrt(1 + ((p - t) / delta) ** 2),
         parameters=({"delta": 1.0}, {"delta": 0.375}, {"delta": 50.0}),
+        value_ulp=4.5,
     ),
     Loss(
         "log_cosh_loss",
@@ -224,6 +230,7 @@ LOSSES = [
         lambda p, t: mpmath.tanh(p - t),
         moderate,
         moderate,
+        value_ulp=3,
     ),
     Loss(
         "quantile_loss",
@@ -246,6 +253,7 @@ LOSSES = [
         probabilities,
         probabilities,
         slope_terms=lambda p, t: abs(binary_slope(p, t)) if t in (0, 1) else (p + t) / max(p * (1 - p), mpf(1e-12)),
+        value_ulp=2.5,
     ),
     Loss(
         "sigmoid_cross_entropy",
@@ -256,6 +264,8 @@ LOSSES = [
         operands={"pos_weight": rates},
         parameters=({"label_smoothing": 0.0}, {"label_smoothing": 0.25}),
         slope_terms=logits_slope_terms,
+        value_ulp=3.5,
+        slope_ulp=2.5,  # soft, weighted and smoothed targets are rounded themselves
     ),
     Loss(
         "sigmoid_focal_loss",
@@ -265,6 +275,7 @@ LOSSES = [
         probabilities,
         parameters=({"alpha": 0.25, "gamma": 2.0}, {"alpha": -1.0, "gamma": 0.5}, {"alpha": 0.5, "gamma": 0.0}),
         slope_terms=focal_slope_terms,
+        value_ulp=2.5,
     ),
     Loss(
         "poisson_nll_loss",
@@ -285,6 +296,7 @@ LOSSES = [
         operands={"var": rates},
         parameters=({"eps": 1e-6},),
         value_terms=gaussian_terms,
+        value_ulp=3,
     ),
     Loss(
         "kl_div",
@@ -294,5 +306,6 @@ LOSSES = [
         open_probabilities,
         parameters=({"log_target": False}, {"log_target": True}),
         value_terms=divergence_terms,
+        value_ulp=2.5,
     ),
 ]

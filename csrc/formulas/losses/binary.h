@@ -4,6 +4,7 @@
 #include "../describe.h"
 #include "quick_math.h"
 #include "terms.h"
+#include "twofold.h"
 
 NPFUSE_FORMULAS_BEGIN
 
@@ -25,20 +26,30 @@ struct BinaryCrossEntropy {
             "array([  0.69314718,   0.        , 100.        ])",
     };
 
+    // Lifted, a subnormal number is normal, and the logarithm of 0 below the bound, as it should be.
     template <class T>
-    NPFUSE_FORMULA static double value(T pred, T target) {
-        T log_yes = at_least(quick_log(pred), T(-100));
-        T log_no = at_least(quick_log_of_complement(pred), T(-100));
-        return wide(target) * -wide(log_yes) + wide(T(1) - target) * -wide(log_no);
+    NPFUSE_FORMULA static T value(T pred, T target) {
+        using L = Lift<T>;
+        T lifted = fma(pred, L::up, T(0));  // and -0 is 0
+        Pair<T> complement = fast_two_sum(L::up, -lifted);
+        T log_yes = at_least(log_of_lifted(lifted, L::bits), T(-100));
+        T log_no = at_least(log_of_lifted(complement, L::bits), T(-100));
+        T result = fma(-target, log_yes, (T(1) - target) * -log_no);
+        constexpr T infinity = Format<T>::infinity;
+        return pred >= T(0) && pred <= T(1) ? result : infinity - infinity;
     }
 
     template <class T>
     NPFUSE_FORMULA static T gradient(T pred, T target) {
         constexpr T tiny = T(1e-12);
         bool no = target == T(0), yes = target == T(1);
-        T numerator = no ? T(1) : (yes ? T(-1) : pred - target);
-        T denominator = no ? T(1) - pred : (yes ? pred : fma(-pred, pred, pred));
-        return numerator / at_least(denominator, tiny);
+        Pair<T> difference = two_sum(pred, -target);
+        T numerator = no ? T(1) : (yes ? T(-1) : difference.hi);
+        T left = no || yes ? T(0) : difference.lo;
+        T denominator = at_least(no ? T(1) - pred : (yes ? pred : fma(-pred, pred, pred)), tiny);
+        T inverse = T(1) / denominator;
+        T quotient = numerator * inverse;
+        return fma(fma(-quotient, denominator, numerator) + left, inverse, quotient);
     }
 };
 
@@ -75,21 +86,25 @@ struct SigmoidCrossEntropy {
     };
 
     template <class T>
-    NPFUSE_FORMULA static double value(T pred, T target, T pos_weight, T smoothing) {
+    NPFUSE_FORMULA static T value(T pred, T target, T pos_weight, T smoothing) {
         Targets<T> t(target, pos_weight, smoothing);
         T wrong = pred < T(0) ? t.yes : t.no;
-        T rest = quick_log1p_of_decay(quick_decay(absolute(pred)));
         // 0 times infinity is a target that is met, not NaN.
         T distance = wrong == T(0) ? T(0) : absolute(pred);
-        return wide(wrong) * wide(distance) + wide(t.yes + t.no) * wide(rest);
+        Decay<T> e(pred);
+        T both = t.yes + t.no, bend = e.number * e.number * log1p_tail(e.number);
+        return fma(wrong, distance, fma(both * e.lifted, Lift<T>::down, both * bend));
     }
 
     template <class T>
     NPFUSE_FORMULA static T gradient(T pred, T target, T pos_weight, T smoothing) {
         Targets<T> t(target, pos_weight, smoothing);
-        T e = quick_decay(absolute(pred));
-        T numerator = pred < T(0) ? fma(t.no, e, -t.yes) : fma(-t.yes, e, t.no);
-        return numerator / (T(1) + e);
+        Decay<T> e(pred);
+        T far = pred < T(0) ? -t.yes : t.no, near = pred < T(0) ? t.no : -t.yes;
+        Pair<T> product = two_product(near, e.lifted);
+        T numerator = fma(product.hi, Lift<T>::down, far);
+        T rest = fma(near, e.lifted_lo, product.lo) * Lift<T>::down;
+        return rounded(ratio_by_one_plus<T>({numerator, rest}, e.number, T(1)));
     }
 };
 
@@ -109,8 +124,8 @@ struct SigmoidFocalLoss {
             "sigmoid(-pred) / u)",
         .accuracy = accuracy,
         .notes =
-            "The defaults are the paper's and torchvision's. Computed in float64 whatever the storage, because a "
-            "power multiplies the error of its base.",
+            "The defaults are the paper's and torchvision's. Computed in twice the precision of the storage, because "
+            "a power multiplies the error of its base.",
         .source = "Lin et al. (2017), Focal loss for dense object detection.",
         .example = ">>> round(nf.sigmoid_focal_loss(np.array([0.0, 3.0]), np.array([1, 1])), 9)\n0.02167451",
     };
@@ -118,63 +133,85 @@ struct SigmoidFocalLoss {
     // The usual gamma needs no power.
     static int variant_for(const double* parameter_values) { return parameter_values[1] == 2; }
 
-    // exp(-x) for x >= 0, to more digits than float has. A square is 0 in float before this is less than exp(-110).
-    template <bool squared, class T>
-    NPFUSE_FORMULA static double decay(T x) {
-        if constexpr (!squared || sizeof(T) == sizeof(double)) {
-            return quick_decay(wide(x));
-        } else {
-            using L = Lift<float>;
-            Scaled<float> e = exp_scaled(at_least(-x, L::lowest), L::bits);
-            return (wide(e.hi) + wide(e.lo)) * (wide(e.scale) * wide(L::down));
-        }
+    // Whether nothing speaks against pred, however confident.
+    template <class T>
+    NPFUSE_FORMULA static bool is_met(T x, T target) {
+        return target == (x < T(0) ? T(0) : T(1));
     }
 
-    // What value and gradient share. missing is u, the probability that the target lacks.
+    // u = right * share, share = far + near * e, where far is the weight of the class that a confident pred speaks
+    // against and near that of the other; e = exp(-|pred|), right = 1 / (1 + e).
+    template <class T>
     struct Parts {
-        double cross_entropy, missing, weight, density;
+        using Wide = TwofoldOf<T>;
+        Wide far, near, e, one_plus_e, right, share, cross_entropy, weight;
+
+        NPFUSE_FORMULA Parts(T x, T target, T alpha) {
+            using L = Lift<T>;
+            Scaled<T> decay = exp_scaled(at_least(minus_absolute(x), L::lowest), L::bits);
+            T power = decay.scale * L::down, rounded = decay.hi * power;
+            Wide one = twofold(T(1)), yes = twofold(target), no = one - yes;
+            far = choose(x < T(0), yes, no);
+            near = choose(x < T(0), no, yes);
+            e = twofold(Pair<T>{rounded, decay.lo * power});
+            one_plus_e = one + e;
+            right = reciprocal(one_plus_e, T(1) / (T(1) + rounded));
+            share = far + near * e;
+            // 0 times infinity is a target that is met, not NaN.
+            T distance = is_met(x, target) ? T(0) : absolute(x);
+            cross_entropy = far * twofold(distance) + twofold(log1p_of_decay(rounded));
+            Wide balance = yes * twofold(alpha) + no * (one - twofold(alpha));
+            weight = choose(alpha < T(0), one, balance);
+        }
     };
 
-    template <bool squared, class T>
-    NPFUSE_FORMULA static Parts parts(T x, T target, T alpha) {
-        double t = target, distance = absolute(x), e = decay<squared>(absolute(x)), rest = quick_log1p_of_decay(T(e));
-        double right = 1 / (1 + e), wrong = e * right;
-        double yes = x < 0 ? right : wrong, no = x < 0 ? wrong : right;
-        double far = x < 0 ? t : 1 - t;
-        Parts p;
-        p.cross_entropy = (far == 0 ? 0 : far * distance) + rest;
-        p.missing = t * yes + (1 - t) * no;
-        p.weight = alpha < 0 ? 1 : t * alpha + (1 - t) * (1 - wide(alpha));
-        p.density = right * wrong;
-        return p;
+    // u**gamma, by a logarithm that neither a tiny u nor a large gamma spoils.
+    template <class T>
+    NPFUSE_FORMULA static double power(Parts<float> p, T x, bool met, T gamma) {
+        double log_share = met ? -wide(absolute(x)) : quick_log(p.share);
+        return exp(wide(gamma) * (log_share - quick_log(p.one_plus_e)));
     }
-
-    // u**gamma and gamma * u**(gamma - 1)
-    struct Power {
-        double power, slope;
-    };
-
-    template <bool squared, class T>
-    NPFUSE_FORMULA static Power power(double missing, T gamma) {
-        if constexpr (squared) return {missing * missing, 2 * missing};
-        double x = at_least(missing, 0x1p-1000);
-        double result = gamma == 0 ? 1 : quick_exp(wide(gamma) * quick_log(x));
-        return {result, gamma * result / x};
+    template <class T>
+    NPFUSE_FORMULA static Twofold power(Parts<double> p, T x, bool met, T gamma) {
+        using L = Lift<double>;
+        Pair<double> log_share = log_pair<double>({p.share.hi, p.share.lo});
+        Pair<double> log_sum = log_pair<double>({p.one_plus_e.hi, p.one_plus_e.lo});
+        Twofold far = {met ? -absolute(x) : log_share.hi, met ? 0 : log_share.lo};
+        Twofold exponent = twofold(gamma) * (far - Twofold{log_sum.hi, log_sum.lo});
+        bool vanishes = exponent.hi < L::lowest;
+        Scaled<double> e =
+            exp_scaled(Pair<double>{vanishes ? L::lowest : exponent.hi, vanishes ? 0 : exponent.lo}, L::bits);
+        return {e.hi * e.scale * L::down, e.lo * e.scale * L::down};
     }
 
     template <bool squared, class T>
     NPFUSE_FORMULA static double value(T pred, T target, T alpha, T gamma) {
-        Parts p = parts<squared>(pred, target, alpha);
-        return p.weight * power<squared>(p.missing, gamma).power * p.cross_entropy;
+        Parts<T> p(pred, target, alpha);
+        [[maybe_unused]] bool met = is_met(pred, target);
+        if constexpr (squared) {
+            auto u = p.right * p.share;
+            return nearest(u * p.cross_entropy * p.weight * u);
+        } else {
+            return nearest(power(p, pred, met, gamma) * p.cross_entropy * p.weight);
+        }
     }
 
     template <bool squared, class T>
     NPFUSE_FORMULA static T gradient(T pred, T target, T alpha, T gamma) {
-        Parts p = parts<squared>(pred, target, alpha);
-        Power u = power<squared>(p.missing, gamma);
-        double t = target, e = decay<squared>(absolute(pred)), right = 1 / (1 + e), wrong = e * right;
-        double slope = pred < 0 ? (1 - t) * wrong - t * right : (1 - t) * right - t * wrong;
-        return T(p.weight * (u.power * slope + u.slope * p.cross_entropy * (1 - 2 * t) * p.density));
+        Parts<T> p(pred, target, alpha);
+        [[maybe_unused]] bool met = is_met(pred, target);
+        auto rise = p.far - p.near * p.e, lean = p.far - p.near;
+        auto bend = twofold(gamma) * p.cross_entropy * lean;
+        T slope;
+        if constexpr (squared) {
+            auto u = p.right * p.share;
+            slope = T(nearest((rise * u + bend * (p.e * p.right)) * p.right * p.weight * u));
+        } else {
+            T ratio = T(1) / T(nearest(p.share));
+            auto part = choose(met, twofold(T(1)), p.e * reciprocal(p.share, ratio));
+            slope = T(nearest((rise + bend * part) * p.right * p.weight * power(p, pred, met, gamma)));
+        }
+        return pred < T(0) ? -slope : slope;
     }
 };
 

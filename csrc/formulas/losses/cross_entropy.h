@@ -58,11 +58,11 @@ struct SoftmaxCrossEntropy {
         }
 
         // The gradient is this times a term, less the target.
-        NPFUSE_FORMULA double term_factor() const { return (target() + z_slope()) / (1 + rest); }
+        NPFUSE_FORMULA double term_factor() const { return (target() + z_slope()) * (1 / (1 + rest)); }
 
         // At the largest logit the two may be nearly equal: their difference, without taking it.
         NPFUSE_FORMULA double peak_gradient() const {
-            return (target_elsewhere + z_slope() - target_at_peak * rest) / (1 + rest);
+            return (target_elsewhere + z_slope() - target_at_peak * rest) * (1 / (1 + rest));
         }
     };
 };

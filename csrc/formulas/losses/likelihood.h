@@ -31,19 +31,18 @@ struct PoissonNllLoss {
     };
 
     template <bool log_input, class T>
-    NPFUSE_FORMULA static double value(T pred, T target, T eps) {
-        if constexpr (log_input)
-            return wide(quick_exp(pred)) - wide(target) * wide(pred);
-        else
-            return wide(pred) - wide(target) * wide(quick_log(pred + eps));
+    NPFUSE_FORMULA static T value(T pred, T target, T eps) {
+        if constexpr (log_input) {
+            return fma(-target, pred, exp(pred));
+        } else {
+            Pair<T> rate = two_sum(pred, eps);
+            return fma(-target, quick_log(rate), pred);
+        }
     }
 
     template <bool log_input, class T>
     NPFUSE_FORMULA static T gradient(T pred, T target, T eps) {
-        if constexpr (log_input)
-            return quick_exp(pred) - target;
-        else
-            return ((pred - target) + eps) / (pred + eps);
+        return log_input ? exp(pred) - target : T(1) - target / (pred + eps);
     }
 };
 
@@ -69,9 +68,9 @@ struct GaussianNllLoss {
     };
 
     template <class T>
-    NPFUSE_FORMULA static double value(T pred, T target, T var, T eps) {
+    NPFUSE_FORMULA static ProductSum<T> value(T pred, T target, T var, T eps) {
         T v = at_least(var, eps), r = pred - target;
-        return 0.5 * (wide(quick_log(v)) + wide(r) * wide(r / v));
+        return {r, T(0.5) * (r / v), T(0.5) * quick_log(v)};
     }
 
     template <class T>
@@ -99,18 +98,18 @@ struct KlDiv {
     };
 
     template <bool log_target, class T>
-    NPFUSE_FORMULA static double value(T pred, T target) {
+    NPFUSE_FORMULA static T value(T pred, T target) {
         if constexpr (log_target) {
-            T probability = quick_exp(target);
-            return probability == T(0) ? 0 : wide(probability) * (wide(target) - wide(pred));
+            T probability = exp(target);
+            return probability == T(0) ? T(0) : probability * (target - pred);
         } else {
-            return target == T(0) ? 0 : wide(target) * (wide(quick_log(target)) - wide(pred));
+            return target == T(0) ? T(0) : target * (quick_log(target) - pred);
         }
     }
 
     template <bool log_target, class T>
     NPFUSE_FORMULA static T gradient(T, T target) {
-        return -(log_target ? quick_exp(target) : target);
+        return -(log_target ? exp(target) : target);
     }
 };
 

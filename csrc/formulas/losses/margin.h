@@ -9,7 +9,6 @@ NPFUSE_FORMULAS_BEGIN
 
 struct HingeLoss {
     static constexpr const char* name = "hinge_loss";
-    static constexpr bool is_light = true;
     static constexpr Description description = {
         .summary = "Hinge loss of a raw score against a label -1 or +1.",
         .formula = "max(0, 1 - pred * target)",
@@ -36,13 +35,12 @@ struct HingeLoss {
     template <class T>
     NPFUSE_FORMULA static T gradient(T pred, T target) {
         T missing = shortfall(pred, target);
-        return missing <= T(0) ? T(0) : unless_nan(missing, -target);
+        return missing > T(0) ? -target : at_least(missing, T(0));
     }
 };
 
 struct SquaredHingeLoss {
     static constexpr const char* name = "squared_hinge_loss";
-    static constexpr bool is_light = true;
     static constexpr Description description = {
         .summary = "Squared hinge loss of a raw score against a label -1 or +1.",
         .formula = "max(0, 1 - pred * target)**2",
@@ -82,16 +80,15 @@ struct LogisticLoss {
     };
 
     template <class T>
-    NPFUSE_FORMULA static double value(T pred, T target) {
+    NPFUSE_FORMULA static T value(T pred, T target) {
         T margin = pred * target;
-        T error = quick_log1p_of_decay(quick_decay(absolute(margin)));
-        return wide(at_least(-margin, T(0))) + wide(error);
+        return at_least(-margin, T(0)) + log1p_of_decay(Decay<T>(margin).number);
     }
 
     template <class T>
     NPFUSE_FORMULA static T gradient(T pred, T target) {
         T margin = pred * target;
-        T e = quick_decay(absolute(margin));
+        T e = Decay<T>(margin).number;
         return -target * ((margin > T(0) ? e : T(1)) / (T(1) + e));
     }
 };

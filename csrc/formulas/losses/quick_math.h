@@ -1,99 +1,109 @@
-// exp and logarithms to 1.5 ULP, for half the work of math.h, whose functions carry pairs to the last rounding. A loss
-// can afford the difference: its values are summed, and its gradient has one more operation at most.
+// exp and logarithms as losses take them: to 1.5 ULP, for a value that is only summed and a gradient of one or two more
+// operations. math.h rounds once, which takes half as much again; the polynomials are the same.
 #pragma once
 
 #include "../math.h"
+#include "coefficients.h"
 
 NPFUSE_FORMULAS_BEGIN
 
-// exp(x) * 2^lift before its power of two is multiplied in.
+// max(|x|, bound), NaN if x is: compared as integers, which takes one quick instruction.
 template <class T>
-struct QuickExp {
-    T mantissa, scale;
+NPFUSE_FORMULA T absolute_at_least(T x, T bound) {
+    typename Format<T>::SignedBits magnitude = to_bits(absolute(x)), limit = to_bits(bound);
+    return from_bits<T>(magnitude > limit ? magnitude : limit);
+}
 
-    NPFUSE_FORMULA QuickExp(T x, T lift) {
-        Reduced<T> reduced = reduce_exp(x, T(0), lift);
-        T r = fma(-reduced.k, Constants<T>::ln2_lo, reduced.r_hi);
-        mantissa = T(1) + fma(r * r, exp_tail(r), r);
-        scale = reduced.scale;
+// exp(-|x|), and the same before the power of two is multiplied in: a weight may bring it back where it has
+// underflowed.
+template <class T>
+struct Decay {
+    T number, lifted, lifted_lo;  // lifted_lo is what lifted has been rounded by
+
+    NPFUSE_FORMULA explicit Decay(T x) {
+        using L = Lift<T>;
+        constexpr T least = T(sizeof(T) == 4 ? -131 : -1060);  // the power of two, lifted, is the least normal number
+        // exp doesn't tell numbers below from 0, and subnormal ones would slow it.
+        T distance = absolute_at_least(x, T(0x1p-60));
+        Scaled<T> e = exp_scaled(-distance, L::bits);
+        bool vanishes = distance > -least;
+        lifted = vanishes ? T(0) : e.hi * e.scale;
+        lifted_lo = vanishes ? T(0) : e.lo * e.scale;
+        number = lifted * L::down;
     }
 };
 
-// exp(-x) for x >= 0.
+// log(1 + x) for 0 <= x <= 1, <= 1.1 ULP.
 template <class T>
-NPFUSE_FORMULA T quick_decay(T x) {
-    using L = Lift<T>;
-    QuickExp<T> e(at_least(-x, L::lowest), L::bits);
-    return e.mantissa * e.scale * L::down;
+NPFUSE_FORMULA T log1p_of_decay(T x) {
+    return fma(x * x, log1p_tail(x), x);
 }
 
+// x = mantissa * 2^exponent for normal x > 0, sqrt(1/2) <= mantissa < sqrt(2); of zero and whatever else, some numbers.
 template <class T>
-NPFUSE_FORMULA T quick_exp(T x) {
-    using L = Lift<T>;
-    bool falls = x < T(0);
-    QuickExp<T> e(at_most(at_least(x, L::lowest), L::highest), falls ? L::bits : -L::bits);
-    return e.mantissa * e.scale * (falls ? L::down : L::up);
-}
+struct Binary {
+    T mantissa, exponent;
+    T inverse_power;  // 2^-exponent
 
-// log(m) for m = 1 + numerator, numerator known better than 1 + numerator, denominator m + 1.
-template <class T>
-NPFUSE_FORMULA T log_near_one(T numerator, T denominator, T addend) {
-    T w = T(2) * numerator / denominator;
-    T z = w * w;
-    return fma(w * z, log_tail(z), addend + w);
-}
+    NPFUSE_FORMULA explicit Binary(T x) {
+        using F = Format<T>;
+        using Bits = typename F::Bits;
+        constexpr Bits one = Bits(F::exponent_bias) << F::fraction_bits;
+        constexpr Bits fraction = (Bits(1) << F::fraction_bits) - 1;
+        constexpr T integer = T(Bits(1) << F::fraction_bits);  // its last bits count in ones
+        const Bits root = to_bits(Constants<T>::sqrt_half);
+        Bits shifted = to_bits(x) + (one - root);
+        mantissa = from_bits<T>((shifted & fraction) + root);
+        exponent = from_bits<T>((shifted >> F::fraction_bits) | to_bits(integer)) - (integer + T(F::exponent_bias));
+        inverse_power = from_bits<T>(2 * one - (shifted & ~fraction));
+    }
+};
 
-// log(1 + x) for 0 <= x <= 1.
+// log((1 + f) * 2^k), f = mantissa - 1 known better than the mantissa. <= 1.4 ULP.
 template <class T>
-NPFUSE_FORMULA T quick_log1p_of_decay(T x) {
-    constexpr T half_way = T(0x1.a827999fcef32p-2);  // sqrt(2) - 1
-    constexpr T log_2 = T(0x1.62e42fefa39efp-1);
-    bool large = x > half_way;
-    return log_near_one(large ? T(0.5) * x - T(0.5) : x, large ? T(0.5) * x + T(1.5) : x + T(2), large ? log_2 : T(0));
-}
-
-// log(x + x_lo) for normal x > 0.
-template <class T>
-NPFUSE_FORMULA T quick_log_of_sum(T x, T x_lo) {
+NPFUSE_FORMULA T log_of_binary(T f, T mantissa, T k) {
     using C = Constants<T>;
-    using F = Format<T>;
-    using Bits = typename F::Bits;
-    constexpr Bits one = Bits(F::exponent_bias) << F::fraction_bits;
-    constexpr Bits fraction = (Bits(1) << F::fraction_bits) - 1;
-    constexpr T integer = T(Bits(1) << F::fraction_bits);  // its last bits count in ones
-    const Bits root = to_bits(C::sqrt_half);
-
-    // x = m * 2^k, sqrt(1/2) <= m < sqrt(2)
-    Bits shifted = to_bits(x) + (one - root);
-    T m = from_bits<T>((shifted & fraction) + root);
-    T k = from_bits<T>((shifted >> F::fraction_bits) | to_bits(integer)) - (integer + T(F::exponent_bias));
-    T power = from_bits<T>(2 * one - (shifted & ~fraction));
-    T near = log_near_one(fma(x_lo, power, m - T(1)), m + T(1), k * C::ln2_lo);
-    return fma(k, C::ln2, near);
+    // log(1 + f) = f - w * (f / 2 - log_tail * w^2), w = 2f / (2 + f): what is rounded is small beside f.
+    T w = (f + f) / (mantissa + T(1));
+    T z = w * w;
+    T near = fma(-w, fma(-z, log_tail(z), T(0.5) * f), f);
+    return fma(k, C::ln2, fma(k, C::ln2_lo, near));
 }
 
-// -infinity at 0, NaN below; subnormal numbers count as themselves.
+// log(x / 2^lift) for normal x > 0.
+template <class T>
+NPFUSE_FORMULA T log_of_lifted(T x, T lift) {
+    Binary<T> b(x);
+    return log_of_binary(b.mantissa - T(1), b.mantissa, b.exponent - lift);
+}
+template <class T>
+NPFUSE_FORMULA T log_of_lifted(Pair<T> x, T lift) {
+    Binary<T> b(x.hi);
+    return log_of_binary(fma(x.lo, b.inverse_power, b.mantissa - T(1)), b.mantissa, b.exponent - lift);
+}
+
+// The logarithm of x, where x > 0 and finite: else infinity, -infinity at 0, NaN below.
+template <class T>
+NPFUSE_FORMULA T log_or_limit(T x, T logarithm) {
+    constexpr T infinity = Format<T>::infinity;
+    T inside = x < infinity ? logarithm : x;
+    T outside = x == T(0) ? -infinity : infinity - infinity;
+    return x <= T(0) ? outside : inside;
+}
+
+// log(x) of a number or a pair; subnormal numbers count as themselves.
 template <class T>
 NPFUSE_FORMULA T quick_log(T x) {
     using L = Lift<T>;
-    constexpr T infinity = Format<T>::infinity;
-    constexpr T lift = L::bits * T(0x1.62e42fefa39efp-1);
     bool small = x < L::down;
-    T result = quick_log_of_sum(small ? x * L::up : x, T(0)) - (small ? lift : T(0));
-    result = x < infinity ? result : x;
-    result = x == T(0) ? -infinity : result;
-    return x < T(0) ? infinity - infinity : result;
+    return log_or_limit(x, log_of_lifted(small ? x * L::up : x, small ? L::bits : T(0)));
 }
-
-// log(1 - x) for x <= 1; -infinity at 1, NaN beyond.
 template <class T>
-NPFUSE_FORMULA T quick_log_of_complement(T x) {
-    constexpr T infinity = Format<T>::infinity;
-    Pair<T> complement = two_sum(T(1), -x);
-    T result = quick_log_of_sum(complement.hi, complement.lo);
-    result = complement.hi < infinity ? result : complement.hi;
-    result = x == T(1) ? -infinity : result;
-    return x > T(1) ? infinity - infinity : result;
+NPFUSE_FORMULA T quick_log(Pair<T> x) {
+    using L = Lift<T>;
+    bool small = x.hi < L::down;
+    T up = small ? L::up : T(1);
+    return log_or_limit(x.hi, log_of_lifted(Pair<T>{x.hi * up, x.lo * up}, small ? L::bits : T(0)));
 }
 
 NPFUSE_FORMULAS_END

@@ -9,7 +9,6 @@ NPFUSE_FORMULAS_BEGIN
 
 struct L1Loss {
     static constexpr const char* name = "l1_loss";
-    static constexpr bool is_light = true;
     static constexpr Description description = {
         .summary = "Absolute error (L1).",
         .formula = "abs(r), where r = pred - target",
@@ -27,14 +26,12 @@ struct L1Loss {
 
     template <class T>
     NPFUSE_FORMULA static T gradient(T pred, T target) {
-        T r = pred - target;
-        return choose_by_sign(r, T(-1), T(1));
+        return signed_slope(T(1), pred - target);
     }
 };
 
 struct MseLoss {
     static constexpr const char* name = "mse_loss";
-    static constexpr bool is_light = true;
     static constexpr Description description = {
         .summary = "Squared error (L2).",
         .formula = "r**2, where r = pred - target",
@@ -61,7 +58,6 @@ struct MseLoss {
 
 struct HuberLoss {
     static constexpr const char* name = "huber_loss";
-    static constexpr bool is_light = true;
     static constexpr Parameter parameters[] = {
         {"delta", 1, "Where the loss turns from quadratic to linear.", Domain::positive},
     };
@@ -77,20 +73,19 @@ struct HuberLoss {
 
     template <class T>
     NPFUSE_FORMULA static Product<T> value(T pred, T target, T delta) {
-        T distance = absolute(pred - target);
-        T near = at_most(distance, delta);
-        return {near, distance - T(0.5) * near};
+        T r = pred - target, near = bounded_absolute(r, delta);
+        return {near, fma(T(-0.5), near, absolute(r))};
     }
 
     template <class T>
     NPFUSE_FORMULA static T gradient(T pred, T target, T delta) {
-        return at_least(at_most(pred - target, delta), -delta);
+        T r = pred - target;
+        return unless_nan(r, with_sign(bounded_absolute(r, delta), r));
     }
 };
 
 struct SmoothL1Loss {
     static constexpr const char* name = "smooth_l1_loss";
-    static constexpr bool is_light = true;
     static constexpr Parameter parameters[] = {
         {"beta", 1, "Where the loss turns from quadratic to linear.", Domain::positive},
     };
@@ -109,21 +104,25 @@ struct SmoothL1Loss {
     };
 
     template <class T>
+    NPFUSE_FORMULA static T slope(T r, T beta) {
+        return bounded_absolute(scaled(r, Scale<T>(1 / wide(beta))), T(1));
+    }
+
+    template <class T>
     NPFUSE_FORMULA static Product<T> value(T pred, T target, T beta) {
-        T distance = absolute(pred - target);
-        return {at_most(distance / beta, T(1)), distance - T(0.5) * at_most(distance, beta)};
+        T r = pred - target;
+        return {slope(r, beta), fma(T(-0.5), bounded_absolute(r, beta), absolute(r))};
     }
 
     template <class T>
     NPFUSE_FORMULA static T gradient(T pred, T target, T beta) {
         T r = pred - target;
-        return with_sign(at_most(absolute(r) / beta, T(1)), r);
+        return unless_nan(r, with_sign(slope(r, beta), r));
     }
 };
 
 struct PseudoHuberLoss {
     static constexpr const char* name = "pseudo_huber_loss";
-    static constexpr bool is_light = true;
     static constexpr Parameter parameters[] = {
         {"delta", 1, "Near which the loss turns from quadratic to linear.", Domain::positive},
     };
@@ -144,24 +143,38 @@ struct PseudoHuberLoss {
     NPFUSE_FORMULA static double square_root(double x) { return __builtin_sqrt(x); }
 
     template <class T>
-    NPFUSE_FORMULA static T root(T distance, T delta) {
-        T ratio = distance / delta;
-        return square_root(fma(ratio, ratio, T(1)));
+    struct Root {
+        T square, root;
+
+        NPFUSE_FORMULA Root(T r, T delta) {
+            T ratio = scaled(r, Scale<T>(1 / wide(delta)));
+            square = fma(ratio, ratio, T(1));
+            root = square_root(square);
+        }
+    };
+
+    template <class T>
+    NPFUSE_FORMULA static bool is_far(T r, T delta) {
+        return absolute(r) > T(far) * delta;
     }
 
     template <class T>
     NPFUSE_FORMULA static Product<T> value(T pred, T target, T delta) {
-        T distance = absolute(pred - target);
-        T slope = distance / (T(1) + root(distance, delta));
-        return {distance, distance > T(far) * delta ? delta : slope};
+        T r = pred - target;
+        T slope = absolute(r) / (T(1) + Root<T>(r, delta).root);
+        return {absolute(r), is_far(r, delta) ? delta : slope};
     }
 
+    // What the division and the root have left is made up for.
     template <class T>
     NPFUSE_FORMULA static T gradient(T pred, T target, T delta) {
         T r = pred - target;
-        T distance = absolute(r);
-        T slope = distance / root(distance, delta);
-        return with_sign(distance > T(far) * delta ? delta : slope, r);
+        Root<T> q(r, delta);
+        T inverse = T(1) / q.root;
+        T slope = r * inverse;
+        T rest = fma(-slope, q.root, r), root_rest = fma(-q.root, q.root, q.square);
+        T better = fma(fma(T(-0.5) * inverse * slope, root_rest, rest), inverse, slope);
+        return is_far(r, delta) ? with_sign(delta, r) : better;
     }
 };
 
@@ -177,14 +190,18 @@ struct LogCoshLoss {
         .example = ">>> nf.log_cosh_loss(np.array([1000.0]), np.zeros(1))\n999.3068528194401",
     };
 
+    // The exponential is the one that tanh takes.
     template <class T>
-    NPFUSE_FORMULA static double value(T pred, T target) {
-        constexpr double log_2 = 0x1.62e42fefa39efp-1;
-        T r = pred - target, distance = absolute(r), slope = tanh(r);
-        bool near = distance < T(1);
-        // log(1 - tanh^2) near 0, log(1 + exp(-2 * distance)) beyond
-        T log_part = quick_log_of_complement(near ? slope * slope : -quick_decay(T(2) * distance));
-        return near ? -0.5 * wide(log_part) : wide(distance) - log_2 + wide(log_part);
+    NPFUSE_FORMULA static T value(T pred, T target) {
+        constexpr T saturated = T(sizeof(T) == 4 ? 10 : 20);
+        T r = pred - target, distance = absolute(r);
+        // The square of what r is before it is rounded: near 0 its error would count twice.
+        T z = fma(T(2) * r, two_sum(pred, -target).lo, r * r);
+        T near = z * fma(z, log_cosh_tail(z), T(0.5));
+        T a = bounded_absolute(r, saturated);
+        Scaled<T> e = exp_scaled_near_one(-(a + a), T(0));
+        T far = (distance - Constants<T>::ln2) + log1p_of_decay(e.hi * e.scale);
+        return distance < T(1) ? near : far;
     }
 
     template <class T>
@@ -195,7 +212,6 @@ struct LogCoshLoss {
 
 struct QuantileLoss {
     static constexpr const char* name = "quantile_loss";
-    static constexpr bool is_light = true;
     static constexpr Parameter parameters[] = {
         {"q", 0.5, "The quantile whose estimate minimises the loss.", Domain::unit_interval},
     };
@@ -212,14 +228,20 @@ struct QuantileLoss {
     };
 
     template <class T>
-    NPFUSE_FORMULA static Product<T> value(T pred, T target, T q) {
+    NPFUSE_FORMULA static T steepness(T r, T q) {
+        return r > T(0) ? T(1) - q : q;
+    }
+
+    template <class T>
+    NPFUSE_FORMULA static T value(T pred, T target, T q) {
         T r = pred - target;
-        return {absolute(r), r > T(0) ? T(1) - q : q};
+        return absolute(r) * steepness(r, q);
     }
 
     template <class T>
     NPFUSE_FORMULA static T gradient(T pred, T target, T q) {
-        return choose_by_sign(pred - target, -q, T(1) - q);
+        T r = pred - target;
+        return signed_slope(steepness(r, q), r);
     }
 };
 

@@ -19,11 +19,22 @@ struct Product {
     T a, b;
 };
 
+// A product and what is added to it.
+template <class T>
+struct ProductSum {
+    T a, b, rest;
+};
+
 NPFUSE_FORMULA double to_double(float value) { return value; }
 NPFUSE_FORMULA double to_double(double value) { return value; }
 template <class T>
 NPFUSE_FORMULA double to_double(Product<T> value) {
     return wide(value.a) * wide(value.b);
+}
+
+template <class T>
+NPFUSE_FORMULA double to_double(ProductSum<T> value) {
+    return fma(wide(value.a), wide(value.b), wide(value.rest));
 }
 
 template <class Value>
@@ -68,10 +79,10 @@ NPFUSE_FORMULA float scaled(float gradient, Scale<float> scale) {
 }
 NPFUSE_FORMULA double scaled(double gradient, Scale<double> scale) { return gradient * scale.factor; }
 
-// A slope that jumps at 0; NaN stays NaN.
+// A slope that jumps at 0, where it is 0; NaN stays NaN.
 template <class T>
-NPFUSE_FORMULA T choose_by_sign(T x, T below, T above) {
-    return x > T(0) ? above : (x < T(0) ? below : x);
+NPFUSE_FORMULA T signed_slope(T magnitude, T x) {
+    return absolute(x) > T(0) ? with_sign(magnitude, x) : x;
 }
 
 NPFUSE_FORMULAS_END

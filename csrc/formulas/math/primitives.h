@@ -78,7 +78,8 @@ NPFUSE_FORMULA T at_most(T x, T bound) {
 template <class T>
 NPFUSE_FORMULA T bounded_absolute(T x, T bound) {
     typename Format<T>::SignedBits magnitude = to_bits(absolute(x)), limit = to_bits(bound);
-    return from_bits<T>(magnitude < limit ? magnitude : limit);
+    typename Format<T>::SignedBits smaller = magnitude < limit ? magnitude : limit;
+    return from_bits<T>(smaller);
 }
 
 // The result for NaN is that NaN itself, whatever the formula made of it: the same bits on every machine.

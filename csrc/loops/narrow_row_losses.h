@@ -1,0 +1,166 @@
+// A normalised row loss of few classes: a tile of rows at a time stands on its side, so that a vector runs across rows
+// and nothing is lost on rows shorter than a vector. How many classes there are decides alone, never the layout, and a
+// row's sums run in the order of its classes: the bits don't depend on what else is in the tile.
+#pragma once
+
+#include "../formulas/registry.h"
+#include "row_tiles.h"
+
+NPFUSE_FORMULAS_BEGIN
+
+template <class T>
+NPFUSE_FORMULA T scaled_sum(T x, Pair<T> factor, T addend) {
+    return fma(x, factor.hi, fma(x, factor.lo, addend));
+}
+
+template <class Operation, class T>
+struct NarrowTile {
+    using Index = typename Format<T>::SignedBits;
+
+    const RowLossCall& call;
+    const ptrdiff_t n = call.classes;
+    const double smoothing = call.parameters[0];
+    const double share = smoothing / double(n), kept = 1 - smoothing;
+    const bool is_spread = !call.labels || smoothing > 0;
+
+    alignas(64) Across<T> x[narrow_limit];  // logits, then terms, then the gradient
+    alignas(64) Across<T> targets[narrow_limit];
+    alignas(64) Across<T> maximum, at_label, term_at_label;
+    alignas(64) Across<Index> label, peak;
+    alignas(64) Across<double> weight, target_at_peak, target_elsewhere, distance, rest, values;
+
+    explicit NarrowTile(const RowLossCall& call) : call(call) {}
+
+    void take_labels(ptrdiff_t first, ptrdiff_t count) {
+        for (ptrdiff_t r = 0; r < row_loss_tile; ++r) {
+            const bool counts = call.labels && r < count && call.labels[first + r] != call.ignore_index;
+            label[r] = counts ? Index(call.labels[first + r]) : Index(-1);
+            weight[r] = !counts ? 0 : call.class_weights ? call.class_weights[label[r]] : 1;
+        }
+    }
+
+    void find_peaks() {
+#pragma omp simd
+        for (ptrdiff_t r = 0; r < row_loss_tile; ++r) {
+            maximum[r] = x[0][r];
+            at_label[r] = x[0][r];
+            peak[r] = 0;
+        }
+        for (ptrdiff_t i = 1; i < n; ++i)
+#pragma omp simd
+            for (ptrdiff_t r = 0; r < row_loss_tile; ++r) {
+                const bool above = x[i][r] > maximum[r];
+                maximum[r] = above ? x[i][r] : maximum[r];
+                peak[r] = above ? Index(i) : peak[r];
+                at_label[r] = label[r] == Index(i) ? x[i][r] : at_label[r];
+            }
+    }
+
+    void weigh_labels() {
+#pragma omp simd
+        for (ptrdiff_t r = 0; r < row_loss_tile; ++r) {
+            const double target = weight[r] * kept;
+            const bool is_peak = label[r] == peak[r];
+            target_at_peak[r] = is_peak ? target : 0;
+            target_elsewhere[r] = is_peak ? 0 : target;
+            distance[r] = target == 0 ? 0 : target * (wide(maximum[r]) - wide(at_label[r]));
+        }
+    }
+
+    // Adds what is spread over the classes: probabilities, or the labels' smoothing.
+    void spread_targets() {
+        for (ptrdiff_t i = 0; i < n; ++i) {
+            const double class_weight = call.class_weights ? call.class_weights[i] : 1;
+#pragma omp simd
+            for (ptrdiff_t r = 0; r < row_loss_tile; ++r) {
+                const T target = call.labels ? T(share) : fma(targets[i][r], T(kept), T(share));
+                targets[i][r] = T(wide(target) * class_weight);
+                const double part = wide(targets[i][r]);
+                const bool is_peak = peak[r] == Index(i);
+                target_at_peak[r] += is_peak ? part : 0;
+                target_elsewhere[r] += is_peak ? 0 : part;
+                distance[r] += part == 0 ? 0 : part * (wide(maximum[r]) - wide(x[i][r]));
+            }
+        }
+    }
+
+    void make_terms() {
+#pragma omp simd
+        for (ptrdiff_t r = 0; r < row_loss_tile; ++r) {
+            // Infinity and NaN are no maximum that a row can be compared to.
+            rest[r] = wide(maximum[r] - maximum[r]);
+            term_at_label[r] = 0;
+        }
+        for (ptrdiff_t i = 0; i < n; ++i)
+#pragma omp simd
+            for (ptrdiff_t r = 0; r < row_loss_tile; ++r) {
+                const T term = Operation::term(x[i][r], maximum[r]);
+                x[i][r] = term;
+                rest[r] += peak[r] == Index(i) ? 0 : wide(term);
+                term_at_label[r] = label[r] == Index(i) ? term : term_at_label[r];
+            }
+    }
+
+    typename Operation::Row row(ptrdiff_t r) const {
+        return {wide(maximum[r]), target_at_peak[r], target_elsewhere[r], distance[r], rest[r], call.parameters[1]};
+    }
+
+    void find_values(ptrdiff_t first, ptrdiff_t count) {
+#pragma omp simd
+        for (ptrdiff_t r = 0; r < row_loss_tile; ++r) values[r] = row(r).value();
+        for (ptrdiff_t r = 0; r < count; ++r)
+            if (call.labels && call.labels[first + r] == call.ignore_index) values[r] = 0;
+    }
+
+    void make_gradient() {
+        alignas(64) Across<T> factor_hi, factor_lo, peak_gradient, label_gradient;
+#pragma omp simd
+        for (ptrdiff_t r = 0; r < row_loss_tile; ++r) {
+            const double factor = row(r).term_factor() * call.scale;
+            const Pair<T> narrow = narrowed<T>(factor);
+            factor_hi[r] = narrow.hi;
+            factor_lo[r] = narrow.lo;
+            peak_gradient[r] = T(row(r).peak_gradient() * call.scale);
+            label_gradient[r] = T(wide(term_at_label[r]) * factor - weight[r] * (kept + share) * call.scale);
+        }
+        const Pair<T> minus_scale = narrowed<T>(-call.scale);
+        for (ptrdiff_t i = 0; i < n; ++i)
+#pragma omp simd
+            for (ptrdiff_t r = 0; r < row_loss_tile; ++r) {
+                const T rest_of_it = is_spread ? scaled_sum(targets[i][r], minus_scale, T(0)) : T(0);
+                T slope = scaled_sum(x[i][r], Pair<T>{factor_hi[r], factor_lo[r]}, rest_of_it);
+                slope = label[r] == Index(i) ? label_gradient[r] : slope;
+                x[i][r] = peak[r] == Index(i) ? peak_gradient[r] : slope;
+            }
+    }
+
+    // Rows [first, first + count); the sum of their values.
+    double run(ptrdiff_t first, ptrdiff_t count) {
+        load_across(call.pred, first, count, n, x);
+        take_labels(first, count);
+        find_peaks();
+        weigh_labels();
+        if (!call.labels) load_across(call.probabilities, first, count, n, targets);
+        if (is_spread) spread_targets();
+        make_terms();
+        find_values(first, count);
+        if (call.gradient.starts.data) {
+            make_gradient();
+            drop_ignored(first, count);
+            store_across(x, call.gradient, first, count, n);
+        }
+        double sum = 0;
+        for (ptrdiff_t r = 0; r < count; ++r) sum += values[r];
+        if (call.values.data) store_row_values<T>(values, call.values, first, count);
+        return sum;
+    }
+
+    void drop_ignored(ptrdiff_t first, ptrdiff_t count) {
+        if (!call.labels) return;
+        for (ptrdiff_t r = 0; r < count; ++r)
+            if (call.labels[first + r] == call.ignore_index)
+                for (ptrdiff_t i = 0; i < n; ++i) x[i][r] = T(0);
+    }
+};
+
+NPFUSE_FORMULAS_END

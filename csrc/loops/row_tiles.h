@@ -1,0 +1,158 @@
+// Rows of any layout, a tile of them at a time, into memory where they stand one after the other or side by side, and
+// back.
+#pragma once
+
+#include "transpose.h"
+#include "views.h"
+
+NPFUSE_FORMULAS_BEGIN
+
+// Rows of at most so many elements are taken side by side.
+inline constexpr ptrdiff_t narrow_limit = 128;
+
+// Whether rows lie a step apart in memory, whichever tile is asked for.
+inline bool has_one_step(const RowView& rows) { return rows.starts.dimensions == 1; }
+
+// Addresses of rows [first, first + count).
+inline void row_starts(const RowView& rows, ptrdiff_t first, ptrdiff_t count, char** starts) {
+    if (has_one_step(rows)) {
+        for (ptrdiff_t r = 0; r < count; ++r) starts[r] = rows.starts.data + (first + r) * rows.starts.strides[0];
+        return;
+    }
+    for_each_stretch(rows.starts, first, count, [&](char* start, ptrdiff_t stride, ptrdiff_t position, ptrdiff_t n) {
+        for (ptrdiff_t i = 0; i < n; ++i) starts[position + i] = start + i * stride;
+    });
+}
+
+template <class T>
+inline bool has_direct_rows(const RowView& rows) {
+    return rows.stride == ptrdiff_t(sizeof(T)) && rows.starts.number == number_of<T>;
+}
+
+// Where rows a step apart in memory are nearer to each other than the elements of one, a tile of them is read
+// and written across, so that each cache line is used whole.
+inline bool is_across(const RowView& rows, char* const* starts, ptrdiff_t count, ptrdiff_t* step) {
+    *step = count > 1 ? starts[1] - starts[0] : 0;
+    for (ptrdiff_t r = 2; r < count && !has_one_step(rows); ++r)
+        if (starts[r] - starts[r - 1] != *step) return false;
+    const ptrdiff_t between = *step < 0 ? -*step : *step, along = rows.stride < 0 ? -rows.stride : rows.stride;
+    return count > 1 && between < along;
+}
+
+template <class T>
+inline void load_rows(const RowView& rows, char* const* starts, ptrdiff_t count, ptrdiff_t n, T* tile) {
+    const Number number = rows.starts.number;
+    ptrdiff_t step;
+    if (!is_across(rows, starts, count, &step)) {
+        for (ptrdiff_t r = 0; r < count; ++r) load_number(number, starts[r], rows.stride, tile + r * n, n);
+        return;
+    }
+    for (ptrdiff_t i = 0; i < n; ++i) {
+        T column[row_loss_tile];
+        load_number(number, starts[0] + i * rows.stride, step, column, count);
+        for (ptrdiff_t r = 0; r < count; ++r) tile[r * n + i] = column[r];
+    }
+}
+
+template <class T>
+inline void store_rows(const T* tile, const RowView& rows, char* const* starts, ptrdiff_t count, ptrdiff_t n) {
+    const Number number = rows.starts.number;
+    ptrdiff_t step;
+    if (!is_across(rows, starts, count, &step)) {
+        for (ptrdiff_t r = 0; r < count; ++r) store_number(tile + r * n, number, starts[r], rows.stride, n);
+        return;
+    }
+    for (ptrdiff_t i = 0; i < n; ++i) {
+        T column[row_loss_tile];
+        for (ptrdiff_t r = 0; r < count; ++r) column[r] = tile[r * n + i];
+        store_number(column, number, starts[0] + i * rows.stride, step, count);
+    }
+}
+
+// Element i of every row of a tile.
+template <class T>
+using Across = T[row_loss_tile];
+
+// What does not fill a square is copied one by one.
+template <class T>
+inline void transpose_rows(const T* const* rows, ptrdiff_t n, Across<T>* tile) {
+    constexpr ptrdiff_t size = square_size<T>;
+    ptrdiff_t i = 0;
+    for (; i + size <= n; i += size)
+        for (ptrdiff_t r = 0; r < row_loss_tile; r += size) {
+            Square<T> square;
+            for (int k = 0; k < size; ++k) square.load(k, rows[r + k] + i);
+            square.transpose();
+            for (int k = 0; k < size; ++k) square.store(k, tile[i + k] + r);
+        }
+    for (; i < n; ++i)
+        for (ptrdiff_t r = 0; r < row_loss_tile; ++r) tile[i][r] = rows[r][i];
+}
+
+template <class T>
+inline void transpose_columns(const Across<T>* tile, ptrdiff_t n, T* const* rows) {
+    constexpr ptrdiff_t size = square_size<T>;
+    ptrdiff_t i = 0;
+    for (; i + size <= n; i += size)
+        for (ptrdiff_t r = 0; r < row_loss_tile; r += size) {
+            Square<T> square;
+            for (int k = 0; k < size; ++k) square.load(k, tile[i + k] + r);
+            square.transpose();
+            for (int k = 0; k < size; ++k) square.store(k, rows[r + k] + i);
+        }
+    for (; i < n; ++i)
+        for (ptrdiff_t r = 0; r < row_loss_tile; ++r) rows[r][i] = tile[i][r];
+}
+
+// Rows that a tile has beyond count are copies of the first.
+template <class T>
+inline void load_across(const RowView& rows, ptrdiff_t first, ptrdiff_t count, ptrdiff_t n, Across<T>* tile) {
+    const Number number = rows.starts.number;
+    char* starts[row_loss_tile];
+    row_starts(rows, first, count, starts);
+    ptrdiff_t step;
+    if (is_across(rows, starts, count, &step)) {
+        for (ptrdiff_t i = 0; i < n; ++i) {
+            load_number(number, starts[0] + i * rows.stride, step, tile[i], count);
+            for (ptrdiff_t r = count; r < row_loss_tile; ++r) tile[i][r] = tile[i][0];
+        }
+        return;
+    }
+    alignas(64) T copies[row_loss_tile][narrow_limit];
+    const T* sources[row_loss_tile];
+    for (ptrdiff_t r = 0; r < row_loss_tile; ++r) {
+        const bool is_direct = has_direct_rows<T>(rows);
+        if (r < count && !is_direct) load_number(number, starts[r], rows.stride, copies[r], n);
+        sources[r] = r >= count ? sources[0] : is_direct ? reinterpret_cast<const T*>(starts[r]) : copies[r];
+    }
+    transpose_rows(sources, n, tile);
+}
+
+template <class T>
+inline void store_across(const Across<T>* tile, const RowView& rows, ptrdiff_t first, ptrdiff_t count, ptrdiff_t n) {
+    const Number number = rows.starts.number;
+    char* starts[row_loss_tile];
+    row_starts(rows, first, count, starts);
+    ptrdiff_t step;
+    if (is_across(rows, starts, count, &step)) {
+        for (ptrdiff_t i = 0; i < n; ++i) store_number(tile[i], number, starts[0] + i * rows.stride, step, count);
+        return;
+    }
+    alignas(64) T copies[row_loss_tile][narrow_limit];
+    T* targets[row_loss_tile];
+    const bool is_direct = has_direct_rows<T>(rows);
+    for (ptrdiff_t r = 0; r < row_loss_tile; ++r)
+        targets[r] = is_direct && r < count ? reinterpret_cast<T*>(starts[r]) : copies[r];
+    transpose_columns(tile, n, targets);
+    for (ptrdiff_t r = 0; r < count && !is_direct; ++r) store_number(copies[r], number, starts[r], rows.stride, n);
+}
+
+// What a tile's rows are worth, to an array.
+template <class T>
+inline void store_row_values(const double* values, const View& view, ptrdiff_t first, ptrdiff_t count) {
+    T narrow[row_loss_tile];
+    for (ptrdiff_t r = 0; r < count; ++r) narrow[r] = T(values[r]);
+    store(narrow, view, first, count);
+}
+
+NPFUSE_FORMULAS_END
