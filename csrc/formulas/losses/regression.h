@@ -199,8 +199,9 @@ struct LogCoshLoss {
         T z = fma(T(2) * r, two_sum(pred, -target).lo, r * r);
         T near = z * fma(z, log_cosh_tail(z), T(0.5));
         T a = bounded_absolute(r, saturated);
-        Scaled<T> e = exp_scaled_near_one(-(a + a), T(0));
-        T far = (distance - Constants<T>::ln2) + log1p_of_decay(e.hi * e.scale);
+        Reduced<T> reduced = reduce_exp(-(a + a), T(0), T(0));
+        Pair<T> u = expm1_of(growth_pair(reduced), reduced.scale);
+        T far = (distance - Constants<T>::ln2) + log1p_of_decay(T(1) + u.hi);
         return distance < T(1) ? near : far;
     }
 
