@@ -47,13 +47,14 @@ struct HardSwish {
 
     template <class T>
     NPFUSE_FORMULA static T forward(T x) {
-        // The product is formed exactly, and x + 3 too, so that only the quotient rounds.
+        // The product is formed exactly, and x + 3 too, so that only the quotient rounds; it is mended by what is left.
+        constexpr T sixth = T(1) / T(6);
         Pair<T> height = two_sum(x, T(3));
         Pair<T> product = two_product(x, height.hi);
         T numerator_lo = fma(x, height.lo, product.lo);
-        T quotient = product.hi / T(6);
+        T quotient = product.hi * sixth;
         T rest = fma(T(-6), quotient, product.hi) + numerator_lo;
-        T middle = fma(rest, T(1) / T(6), quotient);
+        T middle = fma(rest, sixth, quotient);
         T left = x <= T(-3) ? T(-0.0) : middle;
         return (x >= T(3)) | (x == T(0)) ? x : left;
     }

@@ -14,15 +14,19 @@ NPFUSE_FORMULA Scaled<T> exp_minus_absolute(T x) {
     return exp_scaled(-bounded_absolute(x, -L::lowest), L::bits);
 }
 
-// The logistic function of -|x| is t / (1 + t), of |x| 1 / (1 + t), where t = exp(-|x|).
+// The logistic function of x, given t = exp(-|x|) * Lift::up: of -|x| it is t / (1 + t), of |x| 1 / (1 + t).
+template <class T>
+NPFUSE_FORMULA T sigmoid_of(T x, Pair<T> t) {
+    bool negative = x < T(0);
+    Pair<T> numerator = {negative ? t.hi : Lift<T>::up, negative ? t.lo : T(0)};
+    return unless_nan(x, rounded(ratio_by_one_plus(numerator, t.hi, Lift<T>::up)));
+}
+
 // <= 1 ULP, all x; subnormal results within one step.
 template <class T>
 NPFUSE_FORMULA T sigmoid(T x) {
     using L = Lift<T>;
-    Pair<T> t = exp_lifted(-bounded_absolute(x, -L::lowest), L::bits);
-    bool negative = x < T(0);
-    Pair<T> numerator = {negative ? t.hi : L::up, negative ? t.lo : T(0)};
-    return unless_nan(x, rounded(ratio_by_one_plus(numerator, t.hi, L::up)));
+    return sigmoid_of(x, exp_lifted(-bounded_absolute(x, -L::lowest), L::bits));
 }
 
 // sigmoid(x) * sigmoid(-x) * factor, for a power of two. <= 1 ULP, all x; subnormal results within one step.

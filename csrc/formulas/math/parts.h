@@ -6,6 +6,7 @@
 #pragma once
 
 #include "exponential.h"
+#include "logistic.h"
 #include "primitives.h"
 #include "ratio.h"
 
@@ -101,7 +102,8 @@ NPFUSE_FORMULA Parts<T> sigmoid_parts(Pair<T> x) {
 // <= 1 ULP.
 template <class T>
 NPFUSE_FORMULA T sigmoid(Pair<T> x) {
-    return unless_nan(x.hi, rounded(sigmoid_parts(x)));
+    using L = Lift<T>;
+    return sigmoid_of(x.hi, exp_lifted(minus_absolute(x, -L::lowest), L::bits));
 }
 
 NPFUSE_FORMULAS_END
