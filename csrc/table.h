@@ -16,9 +16,10 @@ inline constexpr int storage_count = 4;
 
 inline constexpr int max_operands = 8;
 
-// One formula over contiguous memory, n a multiple of kernel_chunk: code for what is left over would be the larger half
-// of the library. An output may be one of the inputs, never overlap it otherwise.
-inline constexpr std::ptrdiff_t kernel_chunk = 16;
+// One formula over contiguous memory, n a multiple of what the widest register holds: code for what is left over would
+// be the larger half of the library. An output may be one of the inputs, never overlap it otherwise.
+template <class T>
+inline constexpr std::ptrdiff_t kernel_chunk = 64 / sizeof(T);
 template <class T>
 using ContiguousKernel = void (*)(const T* const* inputs, T* const* outputs, std::ptrdiff_t n);
 

@@ -1,5 +1,6 @@
 """bias_act is the activation of a sum, its backward pass the gradient and its sum over rows."""
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -39,6 +40,16 @@ def test_backward_has_the_bits_of_the_derivative(backward: Kernel, dtype: type, 
     np.testing.assert_allclose(dbias, rows.sum(axis=0), rtol=tolerance, atol=tolerance * np.abs(rows).sum(axis=0).max())
     assert dbias.shape == bias.shape
     assert dbias.dtype == dtype
+
+
+@pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16])
+def test_parameters_promote_nothing(parametric: Kernel, dtype: type) -> None:
+    x, bias = sample(dtype, ROWS, COLUMNS), sample(dtype, COLUMNS)
+    name = parametric.activation.name
+    for parameters in ({}, parameters_of(parametric)):
+        assert nf.bias_act(x, bias, name, **parameters).dtype == dtype
+        dx, dbias = nf.bias_act_backward(x, x, bias, name, **parameters)
+        assert dx.dtype == dbias.dtype == dtype
 
 
 @pytest.mark.parametrize("dtype", [np.float16, "bfloat16"])

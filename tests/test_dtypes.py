@@ -1,9 +1,13 @@
 """Which dtype goes in and which comes out."""
 
+import ml_dtypes
 import numpy as np
 import pytest
 
+from npfuse import _native
 from table import Kernel
+
+STORAGE_TYPES = [np.float16, ml_dtypes.bfloat16, np.float32, np.float64]
 
 
 def arguments(kernel: Kernel, x: object) -> tuple:
@@ -14,6 +18,43 @@ def arguments(kernel: Kernel, x: object) -> tuple:
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_dtype_is_kept(kernel: Kernel, dtype: type) -> None:
     assert kernel.function(*arguments(kernel, np.ones(3, dtype))).dtype == dtype
+
+
+@pytest.mark.parametrize("number", [float, int])
+@pytest.mark.parametrize("dtype", STORAGE_TYPES)
+def test_python_numbers_take_the_type_of_the_operands(parametric: Kernel, dtype: type, number: type) -> None:
+    x = np.linspace(-2, 2, 5).astype(dtype)
+    parameters = [number(parameter) for parameter in parametric.parameters]
+    operands = parametric.operands(x)[: -len(parameters)]
+    expected = parametric.function(*operands, *(dtype(parameter) for parameter in parameters))
+    assert expected.dtype == dtype
+    for choice in ({}, {"dtype": dtype}, {"out": np.empty_like(x)}):
+        result = parametric.function(*operands, *parameters, **choice)
+        assert result.dtype == dtype
+        np.testing.assert_array_equal(result, expected)
+    scalars = parametric.function(*(operand[0] for operand in operands), *parameters)
+    assert scalars.dtype == dtype
+
+
+@pytest.mark.parametrize("dtype", STORAGE_TYPES)
+def test_defaults_take_the_type_of_the_operands(parametric: Kernel, dtype: type) -> None:
+    if parametric.function.required:
+        pytest.skip("no defaults")
+    x = np.linspace(-2, 2, 5).astype(dtype)
+    defaults = _native.activation_parameters[parametric.activation.name].values()
+    operands = parametric.operands(x)[: -len(defaults)]
+    result = parametric.function(*operands)
+    assert result.dtype == dtype
+    np.testing.assert_array_equal(result, parametric.function(*operands, *(dtype(value) for value in defaults)))
+
+
+def test_a_parameter_keeps_its_precision_where_the_result_has_more(parametric: Kernel) -> None:
+    x = np.linspace(-2, 2, 5).astype(np.float32)
+    parameters = [0.1 + i for i in range(len(parametric.parameters))]
+    operands = parametric.operands(x)[: -len(parameters)]
+    expected = parametric.function(*(operand.astype(np.float64) for operand in operands), *parameters)
+    np.testing.assert_array_equal(parametric.function(*operands, *parameters, dtype=np.float64), expected)
+    np.testing.assert_array_equal(parametric.function(*operands[:-1], x.astype(np.float64), *parameters), expected)
 
 
 @pytest.mark.parametrize("dtype", [np.bool_, np.int8, np.uint8, np.int16, np.uint16, np.int32, np.int64, np.uint64])

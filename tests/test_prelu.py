@@ -1,5 +1,6 @@
 """prelu learns its slope: the gradient is summed to the slope's shape."""
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -64,10 +65,11 @@ def test_a_slope_per_channel_equals_leaky_relu_on_each() -> None:
         np.testing.assert_array_equal(dx[:, channel], nf.leaky_relu_backward(dy[:, channel], x[:, channel], value))
 
 
-def test_a_python_number_promotes_nothing() -> None:
-    dy, x = sample()
-    dx, dslope = nf.prelu_backward(dy, x, 0.25)
-    assert nf.prelu(x, 0.25).dtype == dx.dtype == dslope.dtype == np.float32
+@pytest.mark.parametrize("slope", [0.25, 1])
+@pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16, np.float32, np.float64])
+def test_a_python_number_promotes_nothing(dtype: type, slope: float) -> None:
+    dy, x = sample(dtype)
+    assert [array.dtype for array in nf.prelu_backward(dy, x, slope)] == [dtype, dtype]
 
 
 def test_zero_size() -> None:
@@ -84,3 +86,8 @@ def test_bad_input_is_refused() -> None:
         nf.prelu_backward(dy[0], x, np.float32(1))
     with pytest.raises(TypeError):
         nf.prelu_backward(dy.astype(complex), x, np.float32(1))
+
+
+def test_the_slope_has_no_default() -> None:
+    with pytest.raises(TypeError, match="slope"):
+        nf.prelu(np.ones(3))

@@ -20,12 +20,12 @@ NATIVE = """from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-class _WithDefaults:
+class _Parametric:
     ufunc: np.ufunc
     def __getattr__(self, name: str) -> Any: ...
 """
 
-CALL_WITH_DEFAULTS = """class {kind}(_WithDefaults):
+PARAMETRIC = """class {kind}(_Parametric):
     def __call__(
         self,
         {operands},
@@ -80,14 +80,17 @@ def class_name(name):
     return "_" + name.title().replace("_", "")
 
 
-def with_defaults(name, value, parameters):
-    """Return the type of a ufunc that fills in its parameters."""
+def parametric(name, value, parameters):
+    """Return the type of a ufunc whose last inputs are parameters."""
     operands = ["dy", "x"][len(parameters) - value.ufunc.nin :]
-    return CALL_WITH_DEFAULTS.format(
+    return PARAMETRIC.format(
         name=name,
         kind=class_name(name),
         operands=", ".join(f"{operand}: ArrayLike" for operand in operands),
-        parameters=", ".join(f"{parameter}: ArrayLike = {default}" for parameter, default in parameters.items()),
+        parameters=", ".join(
+            f"{parameter}: ArrayLike" + ("" if value.required else f" = {default}")
+            for parameter, default in parameters.items()
+        ),
     )
 
 
@@ -98,7 +101,7 @@ def native_stub(module):
         if isinstance(value, np.ufunc):
             lines.append(f"{name}: np.ufunc")
         elif hasattr(value, "ufunc"):
-            lines.append(with_defaults(name, value, module.activation_parameters[name.removesuffix("_backward")]))
+            lines.append(parametric(name, value, module.activation_parameters[name.removesuffix("_backward")]))
         elif isinstance(value, (dict, list)) and not name.startswith("__"):
             lines.append(f"{name}: {type(value).__name__}{'[str, Any]' if isinstance(value, dict) else '[Any]'}")
         elif name == "__version__":

@@ -1,33 +1,24 @@
-#include "defaults.h"
 #include "docstring.h"
+#include "parametric.h"
 #include "register.h"
 #include "runtime/isa.h"
 #include "ufuncs.h"
 
 namespace npfuse::bind {
 
-namespace {
-
-// The ufunc itself where there is nothing to fill in, since any wrapper costs time.
-py::object face(const py::object& ufunc, int operands, const Activation& activation) {
-    const std::size_t optional = activation.parameters.count - activation.required_parameters;
-    return optional == 0 ? ufunc : with_defaults(ufunc, operands, activation.parameters);
-}
-
-}  // namespace
-
 void register_activations(py::module_& module) {
     py::dict parameters, parameter_backward;
     for (const Activation& activation : runtime::active_table().activations) {
         const std::string name = activation.name;
         const py::object forward = make_ufunc(activation.forward, name, forward_docstring(activation));
-        add_operation(module, "activations", name, face(forward, 1, activation));
+        add_operation(module, "activations", name, with_parameters(forward, 1, activation));
         const py::object backward = make_ufunc(activation.backward, name + "_backward", backward_docstring(activation));
         if (activation.backward_with_parameter.inputs == 0)
-            add_ufunc(module, name + "_backward", face(backward, 2, activation));
+            add_ufunc(module, name + "_backward", with_parameters(backward, 2, activation));
         else  // npfuse._prelu sums the parameter's gradient to its shape
             parameter_backward[activation.name] =
-                py::make_tuple(make_column_parameter_ufunc(activation), make_row_parameter_ufunc(activation));
+                py::make_tuple(with_parameters(make_column_parameter_ufunc(activation), 2, activation),
+                               with_parameters(make_row_parameter_ufunc(activation), 2, activation));
         py::dict defaults;
         for (const Parameter& parameter : activation.parameters) defaults[parameter.name] = parameter.default_value;
         parameters[activation.name] = defaults;

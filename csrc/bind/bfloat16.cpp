@@ -1,30 +1,29 @@
 #include "bfloat16.h"
 
-#include "numpy.h"
-
 namespace npfuse::bind {
 
 namespace {
 
-int find_type_number() {
+// The reference is kept for ever, as NumPy keeps the type.
+PyArray_Descr* find_dtype() {
     try {
         const py::object type = py::module_::import("ml_dtypes").attr("bfloat16");
-        PyArray_Descr* descriptor = nullptr;
-        if (PyArray_DescrConverter(type.ptr(), &descriptor) != NPY_SUCCEED) throw py::error_already_set();
-        const int number = descriptor->type_num;
-        Py_DECREF(descriptor);
-        return number;
+        PyArray_Descr* dtype = nullptr;
+        if (PyArray_DescrConverter(type.ptr(), &dtype) != NPY_SUCCEED) throw py::error_already_set();
+        return dtype;
     } catch (py::error_already_set& error) {
-        if (error.matches(PyExc_ImportError)) return -1;
+        if (error.matches(PyExc_ImportError)) return nullptr;
         throw;
     }
 }
 
 }  // namespace
 
-int bfloat16_type_number() {
-    static const int number = find_type_number();
-    return number;
+PyArray_Descr* bfloat16_dtype() {
+    static PyArray_Descr* const dtype = find_dtype();
+    return dtype;
 }
+
+int bfloat16_type_number() { return bfloat16_dtype() ? bfloat16_dtype()->type_num : -1; }
 
 }  // namespace npfuse::bind

@@ -1,3 +1,4 @@
+#include "parametric.h"
 #include "register.h"
 #include "runtime/isa.h"
 #include "ufuncs.h"
@@ -7,8 +8,8 @@ namespace npfuse::bind {
 void register_bias(py::module_& module) {
     py::dict forward, backward;
     for (const Activation& activation : runtime::active_table().activations) {
-        forward[activation.name] = make_bias_ufunc(activation);
-        backward[activation.name] = make_bias_backward_ufunc(activation);
+        forward[activation.name] = with_parameters(make_bias_ufunc(activation), 2, activation);
+        backward[activation.name] = with_parameters(make_bias_backward_ufunc(activation), 3, activation);
     }
     module.attr("bias_forward_ufuncs") = forward;
     module.attr("bias_backward_ufuncs") = backward;

@@ -1,23 +1,6 @@
 #include "operand.h"
 
-#include "bfloat16.h"
-
 namespace npfuse::bind {
-
-std::optional<Storage> storage_of(PyArrayObject* array) {
-    const int type = PyArray_TYPE(array);
-    switch (type) {
-        case NPY_HALF:
-            return Storage::float16;
-        case NPY_FLOAT:
-            return Storage::float32;
-        case NPY_DOUBLE:
-            return Storage::float64;
-        default:
-            if (type >= NPY_USERDEF && type == bfloat16_type_number()) return Storage::bfloat16;
-            return std::nullopt;
-    }
-}
 
 bool same_shape(PyArrayObject* a, PyArrayObject* b) {
     if (PyArray_NDIM(a) != PyArray_NDIM(b)) return false;

@@ -1,18 +1,14 @@
 // NumPy arrays as operands that are read and written in place.
 #pragma once
 
-#include <optional>
-
 #include "arrays.h"
 #include "numpy.h"
+#include "storage.h"
 #include "table.h"
 
 namespace npfuse::bind {
 
 inline PyArrayObject* as_array(PyObject* object) { return reinterpret_cast<PyArrayObject*>(object); }
-
-// Nothing where the dtype is not one of ours.
-std::optional<Storage> storage_of(PyArrayObject* array);
 
 // A name is put together where something is wrong, and not before: there are a thousand of them in a step.
 template <class Name>

@@ -74,7 +74,7 @@ struct BackwardWithParameter {
 template <class Formula, class T>
 void contiguous_two(const T* const* inputs, T* const* outputs, ptrdiff_t n) {
     static_assert(Formula::inputs == 3);
-    const ptrdiff_t whole = n / kernel_chunk * kernel_chunk;
+    const ptrdiff_t whole = n & -kernel_chunk<T>;
     const T *a = inputs[0], *b = inputs[1], *c = inputs[2];
     T *y = outputs[0], *z = outputs[1];
 #pragma omp simd
@@ -92,7 +92,7 @@ constexpr Elementwise elementwise_kernel_of_two() {
 
 template <class Formula, class T>
 void contiguous(const T* const* inputs, T* const* outputs, ptrdiff_t n) {
-    const ptrdiff_t whole = n / kernel_chunk * kernel_chunk;
+    const ptrdiff_t whole = n & -kernel_chunk<T>;
     T* y = outputs[0];
     const T* a = inputs[0];
     if constexpr (Formula::inputs == 1) {
@@ -127,26 +127,52 @@ inline ContiguousKernel<T> kernel_for(const Elementwise& kernel) {
         return kernel.float64;
 }
 
-// A kernel over any number of elements: what is left over beside whole chunks runs in a chunk of its own, which is
-// filled up with numbers of the operand.
+// Fewer numbers than a chunk: they run in one of their own, filled up with the first of them.
 template <class T>
-inline void run_contiguous(const Elementwise& kernel, const T* const* inputs, T* const* outputs, ptrdiff_t n) {
-    const ContiguousKernel<T> run = kernel_for<T>(kernel);
-    const ptrdiff_t whole = n / kernel_chunk * kernel_chunk, rest = n - whole;
-    if (whole > 0) run(inputs, outputs, whole);
-    if (rest == 0) return;
-    alignas(64) T chunks[max_operands][kernel_chunk];
+[[gnu::noinline]] void run_few(const Elementwise& kernel, const T* const* inputs, T* const* outputs, ptrdiff_t n) {
+    alignas(64) T chunks[max_operands][kernel_chunk<T>];
     const T* in[max_operands];
     T* out[max_operands];
     for (int i = 0; i < kernel.inputs; ++i) {
-        for (ptrdiff_t j = 0; j < kernel_chunk; ++j) chunks[i][j] = inputs[i][whole];
-        for (ptrdiff_t j = 1; j < rest; ++j) chunks[i][j] = inputs[i][whole + j];
+        const T first = inputs[i][0];
+#pragma omp simd
+        for (ptrdiff_t j = 0; j < kernel_chunk<T>; ++j) chunks[i][j] = first;
+        if (n > 1) __builtin_memcpy(chunks[i], inputs[i], size_t(n) * sizeof(T));
         in[i] = chunks[i];
     }
     for (int i = 0; i < kernel.outputs; ++i) out[i] = chunks[kernel.inputs + i];
-    run(in, out, kernel_chunk);
-    for (int i = 0; i < kernel.outputs; ++i)
-        for (ptrdiff_t j = 0; j < rest; ++j) outputs[i][whole + j] = out[i][j];
+    kernel_for<T>(kernel)(in, out, kernel_chunk<T>);
+    for (int i = 0; i < kernel.outputs; ++i) {
+        outputs[i][0] = out[i][0];
+        if (n > 1) __builtin_memcpy(outputs[i], out[i], size_t(n) * sizeof(T));
+    }
+}
+
+// More numbers than whole chunks hold: the last chunk begins earlier, over numbers that are computed twice. It is read
+// before anything is written, as an output may be an input.
+template <class T>
+[[gnu::noinline]] void run_with_rest(const Elementwise& kernel, const T* const* inputs, T* const* outputs,
+                                     ptrdiff_t n) {
+    const ptrdiff_t last = n - kernel_chunk<T>;
+    alignas(64) T results[max_operands][kernel_chunk<T>];
+    const T* in[max_operands];
+    T* out[max_operands];
+    for (int i = 0; i < kernel.inputs; ++i) in[i] = inputs[i] + last;
+    for (int i = 0; i < kernel.outputs; ++i) out[i] = results[i];
+    kernel_for<T>(kernel)(in, out, kernel_chunk<T>);
+    kernel_for<T>(kernel)(inputs, outputs, n & -kernel_chunk<T>);
+    for (int i = 0; i < kernel.outputs; ++i) __builtin_memcpy(outputs[i] + last, results[i], sizeof results[i]);
+}
+
+// A kernel over any number of elements.
+template <class T>
+inline void run_contiguous(const Elementwise& kernel, const T* const* inputs, T* const* outputs, ptrdiff_t n) {
+    if (n % kernel_chunk<T> == 0)
+        kernel_for<T>(kernel)(inputs, outputs, n);
+    else if (n < kernel_chunk<T>)
+        run_few(kernel, inputs, outputs, n);
+    else
+        run_with_rest(kernel, inputs, outputs, n);
 }
 
 template <class S>
@@ -156,19 +182,12 @@ inline bool is_contiguous(const ptrdiff_t* strides, int operands) {
     return true;
 }
 
+// Apart from the rest, lest a call of one number set up a frame of its size.
 template <class S>
-void run_elementwise(const Elementwise& kernel, char* const* operands, const ptrdiff_t* strides, ptrdiff_t n) {
+[[gnu::noinline]] void run_blocks(const Elementwise& kernel, char* const* operands, const ptrdiff_t* strides,
+                                  ptrdiff_t n) {
     using T = compute_t<S>;
     const int inputs = kernel.inputs, outputs = kernel.outputs;
-
-    if constexpr (__is_same(S, T)) {
-        if (n == 1 || is_contiguous<S>(strides, inputs + outputs)) {
-            run_contiguous(kernel, reinterpret_cast<const T* const*>(operands),
-                           reinterpret_cast<T* const*>(operands + inputs), n);
-            return;
-        }
-    }
-
     alignas(64) T buffers[max_operands][block_length];
     const T* in[max_operands];
     T* out[max_operands];
@@ -189,6 +208,19 @@ void run_elementwise(const Elementwise& kernel, char* const* operands, const ptr
             if (out[j] == buffers[i]) store_block<S>(buffers[i], operands[i] + begin * strides[i], strides[i], count);
         }
     }
+}
+
+template <class S>
+void run_elementwise(const Elementwise& kernel, char* const* operands, const ptrdiff_t* strides, ptrdiff_t n) {
+    using T = compute_t<S>;
+    if constexpr (__is_same(S, T)) {
+        if (n == 1 || is_contiguous<S>(strides, kernel.inputs + kernel.outputs)) {
+            run_contiguous(kernel, reinterpret_cast<const T* const*>(operands),
+                           reinterpret_cast<T* const*>(operands + kernel.inputs), n);
+            return;
+        }
+    }
+    run_blocks<S>(kernel, operands, strides, n);
 }
 
 template <class Operation>

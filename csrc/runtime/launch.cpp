@@ -100,6 +100,7 @@ void run_elementwise(const Elementwise& kernel, Storage storage, char* const* op
                      std::ptrdiff_t n) {
     const ElementwiseLoop loop = active_table().elementwise[static_cast<int>(storage)];
     FloatingPointGuard guard;
+    if (n <= elements_per_thread) return loop(kernel, operands, strides, n);  // every step counts in a short call
     parallel_for(n, elements_per_thread, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
         const Shifted shifted(operands, strides, kernel.inputs + kernel.outputs, begin);
         loop(kernel, shifted.operands, strides, end - begin);

@@ -1,0 +1,17 @@
+// A ufunc whose last inputs are parameters: leaky_relu(x) for leaky_relu(x, 0.01).
+#pragma once
+
+#include "numpy.h"
+#include "table.h"
+
+namespace npfuse::bind {
+
+// The ufunc itself where the activation has no parameters, since any wrapper costs time. Else a callable that passes
+// everything on to the ufunc, missing parameters filled in (but for the required ones) and those given by name put in
+// their places. Its other attributes are the ufunc's.
+//
+// Python numbers take the storage type of the other inputs, before NumPy sees them: NumPy would take them for float64
+// beside bfloat16, and it needs longer to judge a Python number than for the rest of a short call.
+py::object with_parameters(const py::object& ufunc, int operands, const Activation& activation);
+
+}  // namespace npfuse::bind
