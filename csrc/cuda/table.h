@@ -49,6 +49,18 @@ struct RowOperation {
     RowsKernels backward;  // dy, y -> dx, or dy, x -> dx
 };
 
+// parts is of shape (outer, pieces, inner), whole and index of shape (outer, inner) and size n.
+struct MaxoutCall {
+    void* parts;
+    void* whole;
+    int* index;
+    long long n;
+    int pieces;
+    long long inner;
+};
+
+using MaxoutLauncher = void (*)(const MaxoutCall& call, Stream stream);
+
 inline constexpr int max_copied_dimensions = 32;
 
 // Elements of an array of any strides (in bytes), in C order of its shape, to or from contiguous memory.
@@ -69,5 +81,9 @@ Span<Elementwise> activations_backward();  // dy, x, parameters... -> dx
 Span<Elementwise> gated_forward();         // gate, x -> y
 Span<Elementwise> gated_backward();        // dy, gate, x -> dgate, dx
 Span<RowOperation> row_operations();
+
+// By storage.
+Span<MaxoutLauncher> maxout();
+Span<MaxoutLauncher> maxout_backward();
 
 }  // namespace npfuse::device

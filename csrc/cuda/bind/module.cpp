@@ -6,4 +6,5 @@ PYBIND11_MODULE(_cuda, module) {
     register_memory(module);
     register_dlpack(module);
     register_elementwise(module);
+    register_rows(module);
 }

@@ -30,5 +30,6 @@ struct Place {
 void register_memory(py::module_& module);
 void register_dlpack(py::module_& module);
 void register_elementwise(py::module_& module);
+void register_rows(py::module_& module);
 
 }  // namespace npfuse::device::bind

@@ -10,8 +10,8 @@ import numpy as np
 
 from npfuse import _native
 from npfuse.cuda import _storage
-from npfuse.cuda._operands import is_number
-from npfuse.cuda._work import Operand, Work, common_shape
+from npfuse.cuda._operands import Operand, is_number
+from npfuse.cuda._work import Work, common_shape
 
 Function = Callable[..., Any]
 

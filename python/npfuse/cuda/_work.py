@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
 import numpy as np
 
 from npfuse.cuda import _device, _libraries, _storage
-from npfuse.cuda._operands import Operand, dense_strides, device_of, is_number, operand_of
-
-__all__ = ["Work"]
+from npfuse.cuda._operands import Operand, device_of, is_number, operand_of
 
 
 class Work:
@@ -133,27 +132,21 @@ def joined(operand: Operand) -> tuple[list[int], list[int]]:
     return shape, strides
 
 
-def rows_and_length(shape: tuple[int, ...], axis: int) -> tuple[int, int]:
-    """Return how many rows run along an axis, and how long they are."""
-    length = shape[axis]
-    return (math.prod(shape) // length if length else math.prod(shape[:axis] + shape[axis + 1 :])), length
+def along(shape: tuple[int, ...], axis: int) -> tuple[int, int, int]:
+    """Return how many rows run along an axis, how long they are, and how far apart their elements are in C order."""
+    inner = math.prod(shape[axis + 1 :])
+    return math.prod(shape[:axis]) * inner, shape[axis], inner
 
 
-def moved_last(operand: Operand, axis: int) -> Operand:
-    """Return an operand whose last axis is the one named."""
-
-    def move(values: tuple[int, ...]) -> tuple[int, ...]:
-        return values[:axis] + values[axis + 1 :] + (values[axis],)
-
-    return operand._replace(shape=move(operand.shape), strides=move(operand.strides))
+def without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
+    """Return a shape without one of its axes."""
+    return shape[:axis] + shape[axis + 1 :]
 
 
 def checked_axis(axis: int, operand: Operand) -> int:
     """Return the axis counted from the first."""
+    axis = operator.index(axis)
     dimensions = len(operand.shape)
     if not -dimensions <= axis < dimensions:
         raise ValueError(f"axis: expected one of the {dimensions} axes of {operand.name}, got {axis}")
     return axis % dimensions
-
-
-__all__ += ["Operand", "broadcast", "checked_axis", "common_shape", "dense_strides", "moved_last", "rows_and_length"]
