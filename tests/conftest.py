@@ -1,7 +1,10 @@
 """Tests that ask for a `kernel` run once for each row of the table, direction and choice of parameters."""
 
+from collections.abc import Iterator
+
 import pytest
 
+from gpu import Device
 from table import DEFAULT_KERNELS, KERNELS
 
 KERNELS_BY_ARGUMENT = {
@@ -18,3 +21,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     for argument, kernels in KERNELS_BY_ARGUMENT.items():
         if argument in metafunc.fixturenames:
             metafunc.parametrize(argument, kernels, ids=[kernel.label for kernel in kernels])
+
+
+@pytest.fixture(scope="session", params=[pytest.param("gpu", marks=pytest.mark.cuda), "host"])
+def device(request: pytest.FixtureRequest) -> Iterator[Device]:
+    """What npfuse.cuda runs on while a test that asks for this runs."""
+    with Device(request.param) as chosen:
+        yield chosen

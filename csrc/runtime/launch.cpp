@@ -8,6 +8,7 @@
 #include "runtime/floating_point.h"
 #include "runtime/isa.h"
 #include "runtime/thread_pool.h"
+#include "summation.h"
 
 namespace npfuse::runtime {
 
@@ -16,13 +17,8 @@ namespace npfuse::runtime {
 namespace {
 
 // Below this many elements a second thread costs more than it saves.
-constexpr std::ptrdiff_t elements_per_thread = 32768;
-
-// Rows to a thread's share, a multiple of whole tiles.
-std::ptrdiff_t rows_per_thread(std::ptrdiff_t row_length) {
-    const std::ptrdiff_t rows = elements_per_thread / std::max<std::ptrdiff_t>(row_length, 1) + 1;
-    return (rows + row_tile - 1) / row_tile * row_tile;
-}
+constexpr std::ptrdiff_t elements_per_thread = sum_segment;
+constexpr auto rows_per_thread = rows_per_band;
 
 struct Shifted {
     char* operands[max_operands];
@@ -49,7 +45,7 @@ std::size_t stored_size(Storage storage) {
 template <class SumBand>
 bool sum_by_bands(std::ptrdiff_t rows, std::ptrdiff_t columns, char* sums, std::ptrdiff_t sum_stride,
                   SumBand sum_band) {
-    const std::ptrdiff_t band = rows_per_thread(columns);
+    const std::ptrdiff_t band = rows_per_band(columns);
     const std::ptrdiff_t bands = columns == 0 ? 0 : (rows + band - 1) / band;
     const std::unique_ptr<double[]> band_sums(new (std::nothrow) double[static_cast<std::size_t>(bands * columns)]());
     if (!band_sums) return false;
@@ -71,7 +67,7 @@ bool run_parameter_per_row(const Elementwise& kernel, Storage storage, char* con
                            std::ptrdiff_t rows, std::ptrdiff_t columns, char* sums, std::ptrdiff_t sum_stride) {
     const ParameterLoop loop = active_table().parameter[static_cast<int>(storage)];
     // Long rows are summed in segments of fixed length, which are then added in order.
-    const std::ptrdiff_t segments = (columns + elements_per_thread - 1) / elements_per_thread;
+    const std::ptrdiff_t segments = (columns + sum_segment - 1) / sum_segment;
     const std::unique_ptr<double[]> partial(new (std::nothrow) double[static_cast<std::size_t>(rows * segments)]());
     if (!partial) return false;
     const std::ptrdiff_t grain =
@@ -79,11 +75,11 @@ bool run_parameter_per_row(const Elementwise& kernel, Storage storage, char* con
     FloatingPointGuard guard;
     parallel_for(rows * segments, grain, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
         for (std::ptrdiff_t i = begin; i < end; ++i) {
-            const std::ptrdiff_t first = i % segments * elements_per_thread;
+            const std::ptrdiff_t first = i % segments * sum_segment;
             const Shifted in_row(operands, row_strides, 4, i / segments);
             const Shifted shifted(in_row.operands, element_strides, 4, first);
             partial[static_cast<std::size_t>(i)] = loop(kernel, shifted.operands, row_strides, element_strides, 1,
-                                                        std::min(elements_per_thread, columns - first), nullptr);
+                                                        std::min(sum_segment, columns - first), nullptr);
         }
     });
     for (std::ptrdiff_t i = 0; i < rows; ++i) {

@@ -10,6 +10,7 @@
 #include "runtime/floating_point.h"
 #include "runtime/isa.h"
 #include "runtime/thread_pool.h"
+#include "summation.h"
 
 namespace npfuse::runtime {
 
@@ -37,12 +38,6 @@ double sum_over_blocks(std::ptrdiff_t n, std::ptrdiff_t block, Start start) {
     return total;
 }
 
-// Rows to a block: whole tiles, of about as many elements as a block of an elementwise loss has.
-std::ptrdiff_t rows_per_block(std::ptrdiff_t classes) {
-    const std::ptrdiff_t tiles = loss_block_length / (row_loss_tile * std::max<std::ptrdiff_t>(classes, 1));
-    return row_loss_tile * std::max<std::ptrdiff_t>(tiles, 1);
-}
-
 bool is_direct(const RowView& rows) {
     return rows.starts.data == nullptr || (rows.starts.number == Number::float32 && rows.stride == sizeof(float)) ||
            (rows.starts.number == Number::float64 && rows.stride == sizeof(double));
@@ -67,7 +62,7 @@ double run_row_loss(const RowLoss& loss, const RowLossCall& call, std::ptrdiff_t
                                                          (in_double ? sizeof(double) : sizeof(float))
                                                    : 0;
     std::atomic<bool> out_of_memory = false;
-    const double sum = sum_over_blocks(rows, rows_per_block(call.classes), [&] {
+    const double sum = sum_over_blocks(rows, rows_per_loss_block(call.classes), [&] {
         std::unique_ptr<char[]> tile(tile_size ? new (std::nothrow) char[tile_size] : nullptr);
         const bool ready = tile || tile_size == 0;
         if (!ready) out_of_memory = true;

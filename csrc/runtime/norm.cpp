@@ -1,24 +1,22 @@
 #include "runtime/norm.h"
 
 #include <algorithm>
-#include <cmath>
 #include <vector>
 
 #include "runtime/floating_point.h"
 #include "runtime/isa.h"
 #include "runtime/thread_pool.h"
+#include "summation.h"
 
 namespace npfuse::runtime {
 
 namespace {
 
-// Each array is summed in blocks of this length, and the blocks are added in order.
-constexpr std::ptrdiff_t block_length = 8192;
 constexpr std::ptrdiff_t blocks_per_thread = 4;
 
 double sum_of_block(const NormArray& array, std::ptrdiff_t block, double factor) {
     const auto add_squares = active_table().add_squares;
-    const std::ptrdiff_t begin = block * block_length, end = std::min(begin + block_length, array.size);
+    const std::ptrdiff_t begin = block * norm_block_length, end = std::min(begin + norm_block_length, array.size);
     double lanes[norm_lanes] = {};
     Operand operand = array.operand;
     if (array.walk == nullptr) {
@@ -43,7 +41,7 @@ double sum_of_squares(std::span<const NormArray> arrays, double factor) {
     std::ptrdiff_t blocks = 0;
     for (const NormArray& array : arrays) {
         first_blocks.push_back(blocks);
-        blocks += (array.size + block_length - 1) / block_length;
+        blocks += (array.size + norm_block_length - 1) / norm_block_length;
     }
     std::vector<double> sums(blocks);
     parallel_for(blocks, blocks_per_thread, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
@@ -62,14 +60,9 @@ double sum_of_squares(std::span<const NormArray> arrays, double factor) {
 }  // namespace
 
 double global_norm(std::span<const NormArray> arrays) {
-    // The squares of what float32 holds fit a double, those of very large or small doubles do not.
-    constexpr double smallest = 0x1p-900, down = 0x1p-540, up = 0x1p540;
     const bool has_doubles = std::any_of(
         arrays.begin(), arrays.end(), [](const NormArray& array) { return array.operand.storage == Storage::float64; });
-    const double sum = sum_of_squares(arrays, 1);
-    if (has_doubles && std::isinf(sum)) return std::sqrt(sum_of_squares(arrays, down)) / down;
-    if (has_doubles && sum < smallest) return std::sqrt(sum_of_squares(arrays, up)) / up;
-    return std::sqrt(sum);
+    return norm_of(has_doubles, [&](double factor) { return sum_of_squares(arrays, factor); });
 }
 
 }  // namespace npfuse::runtime

@@ -13,7 +13,7 @@ from npfuse import _native
 __all__ = ["maxout", "maxout_backward"]
 
 
-def _checked_pieces(pieces: int) -> int:
+def checked_pieces(pieces: int) -> int:
     try:
         count = operator.index(pieces)
     except TypeError:
@@ -80,7 +80,7 @@ def maxout(
     array([5., 2.])
     """
     array = np.asanyarray(x)
-    count = _checked_pieces(pieces)
+    count = checked_pieces(pieces)
     axis = _checked_axis(axis, array.ndim)
     length = array.shape[axis]
     if length % count:
@@ -127,7 +127,7 @@ def maxout_backward(dy: ArrayLike, index: ArrayLike, pieces: int, axis: int = -1
     array([ 0., 10., 20.,  0.])
     """
     gradient, winners = np.asanyarray(dy), np.asarray(index)
-    count = _checked_pieces(pieces)
+    count = checked_pieces(pieces)
     axis = _checked_axis(axis, gradient.ndim)
     if winners.dtype.kind not in "iu":
         raise TypeError(f"index: expected integers, got {winners.dtype}")

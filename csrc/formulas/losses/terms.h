@@ -43,7 +43,7 @@ NPFUSE_FORMULA double add_value(double sum, Value value) {
 }
 
 // The product of two floats is exact in double, so that without the instruction the bits are the same.
-#if defined(__FMA__) || defined(__aarch64__)
+#if defined(__FMA__) || defined(__aarch64__) || defined(__CUDACC__)
 template <class T>
 NPFUSE_FORMULA double add_value(double sum, Product<T> value) {
     return fma(wide(value.a), wide(value.b), sum);

@@ -1,0 +1,44 @@
+#include "place.h"
+
+namespace npfuse::device::bind {
+
+namespace {
+
+// Contiguous numbers at an address, or one number for all elements where that is None.
+using GivenInput = std::pair<std::optional<Address>, double>;
+
+Span<Elementwise> family(const std::string& name) {
+    if (name == "activations_forward") return activations_forward();
+    if (name == "activations_backward") return activations_backward();
+    if (name == "gated_forward") return gated_forward();
+    if (name == "gated_backward") return gated_backward();
+    throw py::key_error(name);
+}
+
+void run(const Place& place, const std::string& family_name, std::size_t index, std::size_t storage,
+         const std::vector<GivenInput>& inputs, const std::vector<Address>& outputs, long long n, Address bias,
+         long long columns) {
+    const Span<Elementwise> entries = family(family_name);
+    if (index >= entries.count || storage >= storage_count) throw py::index_error("no such kernel");
+    const Elementwise& kernel = entries[index];
+    if (inputs.size() != static_cast<std::size_t>(kernel.inputs) ||
+        outputs.size() != static_cast<std::size_t>(kernel.outputs))
+        throw py::value_error("a kernel's operands are of a fixed number");
+    ElementwiseCall call{};
+    for (std::size_t i = 0; i < inputs.size(); ++i)
+        call.inputs[i] = {at(inputs[i].first.value_or(0)), inputs[i].second};
+    for (std::size_t i = 0; i < outputs.size(); ++i) call.outputs[i] = at(outputs[i]);
+    call.n = n;
+    call.bias = {at(bias), columns};
+    const Use use(place.device);
+    kernel.launch[storage](call, place.stream());
+}
+
+}  // namespace
+
+void register_elementwise(py::module_& module) {
+    module.def("run_elementwise", &run, py::arg("place"), py::arg("family"), py::arg("index"), py::arg("storage"),
+               py::arg("inputs"), py::arg("outputs"), py::arg("n"), py::arg("bias") = 0, py::arg("columns") = 0);
+}
+
+}  // namespace npfuse::device::bind

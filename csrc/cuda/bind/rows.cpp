@@ -1,0 +1,39 @@
+#include "place.h"
+
+namespace npfuse::device::bind {
+
+namespace {
+
+void run_rows(const Place& place, std::size_t index, bool backward, std::size_t storage,
+              const std::vector<Address>& inputs, Address output, long long rows, long long n, long long inner) {
+    const Span<RowOperation> operations = row_operations();
+    if (index >= operations.count || storage >= storage_count || inputs.size() > 2)
+        throw py::index_error("no such kernel");
+    RowsCall call{};
+    for (std::size_t i = 0; i < inputs.size(); ++i) call.inputs[i] = at(inputs[i]);
+    call.output = at(output);
+    call.rows = rows;
+    call.n = n;
+    call.inner = inner;
+    const RowsKernels& kernels = backward ? operations[index].backward : operations[index].forward;
+    const Use use(place.device);
+    kernels.launch[storage](call, place.stream());
+}
+
+void run_maxout(const Place& place, bool backward, std::size_t storage, Address parts, Address whole, Address index,
+                long long n, int pieces, long long inner) {
+    const Span<MaxoutLauncher> launchers = backward ? maxout_backward() : maxout();
+    if (storage >= launchers.count) throw py::index_error("no such kernel");
+    const MaxoutCall call = {at(parts), at(whole), static_cast<int*>(at(index)), n, pieces, inner};
+    const Use use(place.device);
+    launchers[storage](call, place.stream());
+}
+
+}  // namespace
+
+void register_rows(py::module_& module) {
+    module.def("run_rows", &run_rows);
+    module.def("run_maxout", &run_maxout);
+}
+
+}  // namespace npfuse::device::bind

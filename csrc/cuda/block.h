@@ -1,0 +1,58 @@
+// How a kernel says what the threads of a block do. A kernel is a struct:
+//
+//     struct Kernel {
+//         static constexpr int threads = 256;
+//         struct Shared { ... };  // what the threads of a block share
+//         NPFUSE_DEVICE void operator()(const Block<threads>& block, Shared& shared) const {
+//             block.each([&](int thread) { ... });  // one step
+//             block.each([&](int thread) { ... });  // the next, when every thread has done the first
+//         }
+//     };
+//
+// Its copy is what the launch passes on. Between two steps only what every thread would compute alike may stand. So the
+// same text runs on a host, where the threads of a step take turns: that is how tests reach it without a GPU.
+#pragma once
+
+#ifdef __CUDACC__
+#define NPFUSE_DEVICE __device__ __forceinline__
+#else
+#define NPFUSE_DEVICE inline
+#endif
+
+namespace npfuse::device {
+
+template <int threads>
+struct Block {
+    long long index;
+
+    template <class Work>
+    NPFUSE_DEVICE void each(Work work) const {
+#ifdef __CUDACC__
+        work(static_cast<int>(threadIdx.x));
+        __syncthreads();
+#else
+        for (int thread = 0; thread < threads; ++thread) work(thread);
+#endif
+    }
+};
+
+// A number of each thread's own that lasts from step to step.
+template <class T, int threads>
+class Own {
+public:
+#ifdef __CUDACC__
+    NPFUSE_DEVICE T& operator[](int) { return value_; }
+
+private:
+    T value_;
+#else
+    T& operator[](int thread) { return values_[thread]; }
+
+private:
+    T values_[threads];
+#endif
+};
+
+struct Nothing {};
+
+}  // namespace npfuse::device

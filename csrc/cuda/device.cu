@@ -1,0 +1,87 @@
+#include "device.h"
+
+#include <cuda_runtime_api.h>
+
+#include <string>
+
+namespace npfuse::device {
+
+namespace {
+
+void check(cudaError_t status, const char* what) {
+    if (status == cudaSuccess) return;
+    cudaGetLastError();  // lest the next call report it again
+    throw Error(std::string(what) + ": " + cudaGetErrorString(status) + " (" + cudaGetErrorName(status) + ")");
+}
+
+cudaStream_t as_cuda(Stream stream) { return static_cast<cudaStream_t>(stream); }
+
+}  // namespace
+
+int count() {
+    int devices = 0;
+    check(cudaGetDeviceCount(&devices), "there is no CUDA device");
+    if (devices == 0) throw Error("there is no CUDA device");
+    return devices;
+}
+
+int device_of(const void* pointer) {
+    cudaPointerAttributes attributes;
+    check(cudaPointerGetAttributes(&attributes, pointer), "cannot tell where an array lies");
+    return attributes.devicePointer != nullptr ? attributes.device : -1;
+}
+
+int dlpack_kind() { return 2; }
+
+Use::Use(int device) {
+    check(cudaGetDevice(&before_), "cannot tell the current device");
+    check(cudaSetDevice(device), "cannot use the array's device");
+}
+
+Use::~Use() { cudaSetDevice(before_); }
+
+void* allocate(std::size_t size, Stream stream) {
+    void* memory = nullptr;
+    if (size > 0) check(cudaMallocAsync(&memory, size, as_cuda(stream)), "cannot allocate device memory");
+    return memory;
+}
+
+void release(void* memory, int device, Stream stream) noexcept {
+    if (memory == nullptr) return;
+    int before;
+    cudaGetDevice(&before);
+    cudaSetDevice(device);
+    // The stream may be gone by now, and everything in it done.
+    if (cudaFreeAsync(memory, as_cuda(stream)) != cudaSuccess) cudaFree(memory);
+    cudaGetLastError();
+    cudaSetDevice(before);
+}
+
+void copy_in(void* target, const void* source, std::size_t size, Stream stream) {
+    check(cudaMemcpyAsync(target, source, size, cudaMemcpyHostToDevice, as_cuda(stream)), "cannot copy to the device");
+    synchronize(stream);  // the source is the caller's, who may change it
+}
+
+void copy_out(void* target, const void* source, std::size_t size, Stream stream) {
+    check(cudaMemcpyAsync(target, source, size, cudaMemcpyDeviceToHost, as_cuda(stream)),
+          "cannot copy from the device");
+    synchronize(stream);
+}
+
+void clear(void* target, std::size_t size, Stream stream) {
+    check(cudaMemsetAsync(target, 0, size, as_cuda(stream)), "cannot clear device memory");
+}
+
+void synchronize(Stream stream) { check(cudaStreamSynchronize(as_cuda(stream)), "the device failed"); }
+
+void wait_for(Stream stream, Stream earlier) {
+    if (stream == earlier) return;
+    cudaEvent_t event;
+    check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "cannot create an event");
+    cudaError_t status = cudaEventRecord(event, as_cuda(earlier));
+    if (status == cudaSuccess) status = cudaStreamWaitEvent(as_cuda(stream), event, 0);
+    cudaEventDestroy(event);
+    check(status, "cannot wait for another stream");
+}
+
+}  // namespace npfuse::device

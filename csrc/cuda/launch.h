@@ -1,0 +1,54 @@
+// Starts a kernel.
+#pragma once
+
+#include <algorithm>
+
+#include "block.h"
+#include "device.h"
+
+#ifdef __CUDACC__
+#include <cuda_runtime.h>
+
+#include <string>
+#else
+#include <memory>
+#endif
+
+namespace npfuse::device {
+
+inline long long blocks_for(long long n, long long each) { return (n + each - 1) / each; }
+
+#ifdef __CUDACC__
+
+namespace {
+
+template <class Kernel>
+__global__ void __launch_bounds__(Kernel::threads, 1) run_kernel(const Kernel kernel, long long first) {
+    __shared__ typename Kernel::Shared shared;
+    kernel(Block<Kernel::threads>{first + blockIdx.x}, shared);
+}
+
+template <class Kernel>
+void launch(const Kernel& kernel, long long blocks, Stream stream) {
+    constexpr long long most = 0x7fffffff;  // of one launch
+    for (long long first = 0; first < blocks; first += most) {
+        const auto count = static_cast<unsigned>(std::min(blocks - first, most));
+        run_kernel<<<count, Kernel::threads, 0, static_cast<cudaStream_t>(stream)>>>(kernel, first);
+    }
+    const cudaError_t status = cudaGetLastError();
+    if (status != cudaSuccess) throw Error(std::string("a kernel did not start: ") + cudaGetErrorString(status));
+}
+
+}  // namespace
+
+#else
+
+template <class Kernel>
+void launch(const Kernel& kernel, long long blocks, Stream) {
+    const auto shared = std::make_unique<typename Kernel::Shared>();
+    for (long long index = 0; index < blocks; ++index) kernel(Block<Kernel::threads>{index}, *shared);
+}
+
+#endif
+
+}  // namespace npfuse::device

@@ -1,0 +1,7 @@
+#include "rows.h"
+
+namespace npfuse::device {
+
+Span<RowOperation> row_operations() { return cuda::RowLaunchers<cuda::RowOperations>::span; }
+
+}  // namespace npfuse::device

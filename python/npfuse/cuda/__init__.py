@@ -1,0 +1,19 @@
+"""npfuse on NVIDIA GPUs: the same names for arrays that speak ``__cuda_array_interface__`` or DLPack."""
+
+from typing import Any
+
+from npfuse.cuda._array import Array, asarray
+from npfuse.cuda._device import is_available
+from npfuse.cuda._elementwise import functions as _elementwise_functions
+from npfuse.cuda._maxout import maxout, maxout_backward
+from npfuse.cuda._rows import functions as _row_functions
+
+_operations = {**_elementwise_functions(), **_row_functions()}
+
+__all__ = ["Array", "asarray", "is_available", "maxout", "maxout_backward", *_operations]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _operations:
+        return _operations[name]
+    raise AttributeError(f"npfuse.cuda has no {name!r}")

@@ -1,0 +1,144 @@
+"""An array on a GPU for those who have NumPy alone."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from npfuse.cuda import _device, _libraries, _storage
+
+__all__ = ["Array", "asarray"]
+
+
+class Array:
+    """Numbers on a GPU, in C order. Made by `asarray` and by every function that is given one.
+
+    It holds memory and says where it is, through ``__cuda_array_interface__`` and DLPack, to any library that computes
+    on GPUs; `get` brings the numbers back.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        The lengths of its axes.
+    dtype : numpy.dtype
+        What its numbers are.
+    device : int
+        The number of its GPU.
+    """
+
+    def __init__(self, memory: Any, shape: tuple[int, ...], storage: str, device: int, stream: int) -> None:
+        self._memory = memory
+        self._storage = storage
+        self._stream = stream
+        self.shape = shape
+        self.device = device
+
+    @classmethod
+    def empty(cls, shape: tuple[int, ...], storage: str, device: int, stream: int) -> Array:
+        """Return an uninitialised array; `storage` is the dtype's name, `stream` an address."""
+        native = _device.native()
+        size = math.prod(shape) * _storage.itemsize(storage)
+        return cls(native.Memory(native.Place(device, stream), size), shape, storage, device, stream)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """What its numbers are."""
+        return _storage.as_dtype(self._storage)
+
+    @property
+    def ndim(self) -> int:
+        """How many axes it has."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """How many numbers it holds."""
+        return math.prod(self.shape)
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("a 0-dimensional array has no length")
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        return f"<npfuse.cuda.Array of shape {self.shape}, {self._storage}, on GPU {self.device}>"
+
+    def get(self) -> NDArray[Any]:
+        """Return the numbers as a NumPy array, once all that has been asked of them is done.
+
+        Returns
+        -------
+        ndarray
+            A copy.
+        """
+        numbers = np.empty(self.shape, self.dtype)
+        if numbers.size:
+            native = _device.native()
+            flat = numbers.reshape(-1).view(np.uint8)
+            native.copy_out(native.Place(self.device, self._stream), flat, self._memory.pointer)
+        return numbers
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        """The array as Numba, CuPy and PyTorch take it."""
+        return {
+            "shape": self.shape,
+            "typestr": self.dtype.str,
+            "data": (self._memory.pointer, False),
+            "strides": None,
+            "version": 3,
+            "stream": self._stream or 1,
+        }
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        """Return the kind and the number of the device, as DLPack has them."""
+        return _device.native().dlpack_kind, self.device
+
+    def __dlpack__(self, *, stream: Any = None, **_: Any) -> Any:
+        """Return the array as DLPack has it, ready for work on a stream."""
+        native = _device.native()
+        if stream != -1:
+            native.wait_for(native.Place(self.device, 1 if stream is None else stream), self._stream)
+        strides = [math.prod(self.shape[axis + 1 :]) for axis in range(self.ndim)]
+        dtype = _storage.as_dlpack(self._storage)
+        return native.lend(self._memory, self._memory.pointer, self.device, dtype, list(self.shape), strides)
+
+
+def asarray(array: ArrayLike, *, device: int = 0, stream: Any = None) -> Array:
+    """Copy a NumPy array to a GPU.
+
+    Parameters
+    ----------
+    array : array_like
+        Of float16, bfloat16, float32, float64 or integers.
+    device : int, default 0
+        The number of the GPU.
+    stream : optional
+        A CUDA stream of any library, or its address; the default stream if left out.
+
+    Returns
+    -------
+    Array
+        Of the same shape and dtype.
+
+    Raises
+    ------
+    TypeError
+        If the array holds anything else.
+    RuntimeError
+        If there is no GPU; it says why.
+    """
+    native = _device.native()
+    numbers = np.asarray(array)
+    storage = _storage.from_dtype(numbers.dtype)
+    if storage not in _storage.FLOATS + _storage.INTEGERS:
+        raise TypeError(f"array must be of {', '.join(_storage.FLOATS)} or integers, got {storage}")
+    address = 0 if stream is None else _libraries.address_of_stream(stream)
+    result = Array.empty(numbers.shape, storage, device, address)
+    if numbers.size:
+        source = np.ascontiguousarray(numbers).reshape(-1).view(np.uint8)
+        native.copy_in(native.Place(device, address), result._memory.pointer, source)
+    return result
