@@ -4,6 +4,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+import npfuse as nf
 from exact import is_nearest
 from samples import every_half
 from table import Kernel
@@ -26,3 +27,26 @@ def test_every_input_is_rounded_correctly(any_kernel: Kernel, dtype: np.dtype) -
         assert not wrong.any(), (x[wrong], result[wrong], truth[wrong])
         ties = ~is_nearest(result, truth, leeway=around_zero)
         assert np.sum(ties) <= any_kernel.activation.half_exceptions, x[ties]
+
+
+@pytest.mark.parametrize("dtype", HALF_TYPES, ids=str)
+@pytest.mark.parametrize("step", [1, -1, 3], ids=["contiguous", "reversed", "spread"])
+def test_products_are_rounded_to_nearest_even(dtype: np.dtype, step: int) -> None:
+    """A product of two halves is exact in double: ties, overflow and subnormal results among them."""
+    x = -np.abs(every_half(dtype))
+    for slope in np.array([1, 1.5, -1.25, 0.0078125, 3e-5, 1.9921875, 300, np.inf], dtype):
+        out = np.empty(abs(step) * x.size, dtype)[::step]
+        with np.errstate(all="ignore"):
+            nf.prelu(x, slope, out=out)
+            expected = (x.astype(np.float64) * np.float64(slope)).astype(dtype)
+            np.testing.assert_array_equal(out.astype(np.float64), expected.astype(np.float64))
+
+
+@pytest.mark.parametrize("dtype", HALF_TYPES, ids=str)
+def test_nan_keeps_its_payload(dtype: np.dtype) -> None:
+    x = every_half(dtype)
+    with np.errstate(invalid="ignore"):
+        x = x[np.isnan(x)]
+    quiet = x.view(np.uint16) | (0x200 if dtype == np.float16 else 0x40)
+    for result in (nf.relu(x), nf.relu(x[::-1])[::-1], np.array([nf.relu(x[i : i + 1])[0] for i in range(x.size)])):
+        np.testing.assert_array_equal(result.view(np.uint16), quiet)

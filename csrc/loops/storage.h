@@ -6,7 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#if defined(__F16C__)
+#if defined(__F16C__) && !defined(__CUDACC__)
+#define NPFUSE_FLOAT16_INSTRUCTIONS
 #include <immintrin.h>
 #endif
 
@@ -45,6 +46,9 @@ NPFUSE_FORMULA double to_compute(double x) { return x; }
 NPFUSE_FORMULA float to_compute(bfloat16 x) { return __builtin_bit_cast(float, uint32_t(x.bits) << 16); }
 
 NPFUSE_FORMULA float to_compute(float16 x) {
+#if defined(NPFUSE_FLOAT16_INSTRUCTIONS)
+    return _cvtsh_ss(x.bits);
+#else
     uint32_t sign = uint32_t(x.bits & 0x8000u) << 16;
     uint32_t magnitude = uint32_t(x.bits & 0x7fffu) << 13;
     // As a float the shifted bits are too small by 2^112, for normal and subnormal numbers alike.
@@ -53,19 +57,27 @@ NPFUSE_FORMULA float to_compute(float16 x) {
     uint32_t infinite_or_nan = magnitude | 0x7f800000u | quiet;
     uint32_t result = magnitude >= 0x0f800000u ? infinite_or_nan : finite;
     return __builtin_bit_cast(float, result | sign);
+#endif
 }
 
 NPFUSE_FORMULA void from_compute(float x, float& stored) { stored = x; }
 NPFUSE_FORMULA void from_compute(double x, double& stored) { stored = x; }
 
+// In 16 bits wherever that does: it makes vectors of twice as many numbers.
 NPFUSE_FORMULA void from_compute(float x, bfloat16& stored) {
     uint32_t bits = __builtin_bit_cast(uint32_t, x);
-    uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
-    uint32_t nan = (bits >> 16) | 0x40u;
-    stored.bits = uint16_t(x != x ? nan : rounded);
+    uint16_t kept = uint16_t(bits >> 16), dropped = uint16_t(bits);
+    // More than half of the last place rounds up, and just half does where what is kept is odd.
+    uint16_t compared = uint16_t(dropped | (kept & 1u));
+    uint16_t rounded = uint16_t(kept + (compared > 0x8000u));
+    uint16_t quiet = uint16_t(kept | 0x40u);
+    stored.bits = x != x ? quiet : rounded;
 }
 
 NPFUSE_FORMULA void from_compute(float x, float16& stored) {
+#if defined(NPFUSE_FLOAT16_INSTRUCTIONS)
+    stored.bits = _cvtss_sh(x, _MM_FROUND_TO_NEAREST_INT);
+#else
     uint32_t bits = __builtin_bit_cast(uint32_t, x);
     uint32_t sign = (bits >> 16) & 0x8000u;
     uint32_t magnitude = bits & 0x7fffffffu;
@@ -78,39 +90,66 @@ NPFUSE_FORMULA void from_compute(float x, float16& stored) {
     result = magnitude >= 0x477ff000u ? 0x7c00u : result;
     result = magnitude > 0x7f800000u ? nan : result;
     stored.bits = uint16_t(result | sign);
+#endif
 }
 
 template <class S>
-inline void load_contiguous(const S* source, compute_t<S>* block, ptrdiff_t n) {
-    ptrdiff_t i = 0;
-#if defined(__F16C__)
-    if constexpr (__is_same(S, float16)) {
-        for (; i + 8 <= n; i += 8)
-            _mm256_storeu_ps(block + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)(source + i))));
-    }
-#endif
+[[gnu::noinline]] void load_contiguous(const S* source, compute_t<S>* block, ptrdiff_t n) {
 #pragma omp simd
-    for (ptrdiff_t j = i; j < n; ++j) block[j] = to_compute(source[j]);
+    for (ptrdiff_t i = 0; i < n; ++i) block[i] = to_compute(source[i]);
 }
 
 template <class S>
-inline void store_contiguous(const compute_t<S>* block, S* target, ptrdiff_t n) {
-    ptrdiff_t i = 0;
-#if defined(__F16C__)
-    if constexpr (__is_same(S, float16)) {
-        for (; i + 8 <= n; i += 8)
-            _mm_storeu_si128((__m128i*)(target + i),
-                             _mm256_cvtps_ph(_mm256_loadu_ps(block + i), _MM_FROUND_TO_NEAREST_INT));
-    }
-#endif
+[[gnu::noinline]] void store_contiguous(const compute_t<S>* block, S* target, ptrdiff_t n) {
 #pragma omp simd
-    for (ptrdiff_t j = i; j < n; ++j) from_compute(block[j], target[j]);
+    for (ptrdiff_t i = 0; i < n; ++i) from_compute(block[i], target[i]);
 }
+
+#if defined(NPFUSE_FLOAT16_INSTRUCTIONS)
+
+// gcc does not vectorise these instructions by itself.
+
+#if defined(__AVX512F__)
+inline constexpr ptrdiff_t float16_lanes = 16;
+inline constexpr __mmask16 all_lanes = 0xffff;  // without a mask, gcc 12 warns of its own header
+inline void load_lanes(const float16* source, float* block) {
+    _mm512_storeu_ps(block, _mm512_maskz_cvtph_ps(all_lanes, _mm256_loadu_si256((const __m256i*)source)));
+}
+inline void store_lanes(const float* block, float16* target) {
+    _mm256_storeu_si256((__m256i*)target,
+                        _mm512_maskz_cvtps_ph(all_lanes, _mm512_loadu_ps(block), _MM_FROUND_TO_NEAREST_INT));
+}
+#else
+inline constexpr ptrdiff_t float16_lanes = 8;
+inline void load_lanes(const float16* source, float* block) {
+    _mm256_storeu_ps(block, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)source)));
+}
+inline void store_lanes(const float* block, float16* target) {
+    _mm_storeu_si128((__m128i*)target, _mm256_cvtps_ph(_mm256_loadu_ps(block), _MM_FROUND_TO_NEAREST_INT));
+}
+#endif
+
+template <>
+[[gnu::noinline]] void load_contiguous(const float16* source, float* block, ptrdiff_t n) {
+    const ptrdiff_t whole = n & -float16_lanes;
+    for (ptrdiff_t i = 0; i < whole; i += float16_lanes) load_lanes(source + i, block + i);
+    for (ptrdiff_t i = whole; i < n; ++i) block[i] = to_compute(source[i]);
+}
+
+template <>
+[[gnu::noinline]] void store_contiguous(const float* block, float16* target, ptrdiff_t n) {
+    const ptrdiff_t whole = n & -float16_lanes;
+    for (ptrdiff_t i = 0; i < whole; i += float16_lanes) store_lanes(block + i, target + i);
+    for (ptrdiff_t i = whole; i < n; ++i) from_compute(block[i], target[i]);
+}
+
+#endif
 
 // Where n numbers starting at source, stride bytes apart, stand as contiguous numbers of the computing type: in place
 // when they already do, else in the buffer.
 template <class S>
-inline const compute_t<S>* load_block(const char* source, ptrdiff_t stride, ptrdiff_t n, compute_t<S>* buffer) {
+[[gnu::noinline]] const compute_t<S>* load_block(const char* source, ptrdiff_t stride, ptrdiff_t n,
+                                                 compute_t<S>* buffer) {
     if (stride == ptrdiff_t(sizeof(S))) {
         if constexpr (__is_same(S, compute_t<S>)) return reinterpret_cast<const S*>(source);
         load_contiguous(reinterpret_cast<const S*>(source), buffer, n);
@@ -124,7 +163,7 @@ inline const compute_t<S>* load_block(const char* source, ptrdiff_t stride, ptrd
 }
 
 template <class S>
-inline void store_block(const compute_t<S>* block, char* target, ptrdiff_t stride, ptrdiff_t n) {
+[[gnu::noinline]] void store_block(const compute_t<S>* block, char* target, ptrdiff_t stride, ptrdiff_t n) {
     if (stride == ptrdiff_t(sizeof(S))) {
         store_contiguous(block, reinterpret_cast<S*>(target), n);
     } else {
