@@ -58,10 +58,11 @@ private:
 #pragma unroll
         for (int k = 0; k < length; ++k) apply(in, out, k, std::make_integer_sequence<int, inputs>());
 #pragma unroll
-        for (int i = 0; i < outputs; ++i) store_pack<S>(out[i], call.outputs[i], first, whole, count);
+        for (int i = 0; i < outputs; ++i) store_rounded<S>(out[i], call.outputs[i], first, whole, count);
     }
 
-    static NPFUSE_DEVICE void load(const device::Input& input, long long first, bool whole, int count, T* numbers) {
+    static NPFUSE_DEVICE void load(const device::Input& input, long long first, bool whole, int count,
+                                   T (&numbers)[length]) {
         if (input.data != nullptr) {
             load_pack<S>(input.data, first, whole, count, numbers);
         } else {

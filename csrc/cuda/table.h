@@ -61,6 +61,77 @@ struct MaxoutCall {
 
 using MaxoutLauncher = void (*)(const MaxoutCall& call, Stream stream);
 
+// One of many arrays that an optimizer updates at once, contiguous like all that belongs to it.
+struct UpdateRecord {
+    void* parameter;
+    const void* gradient;
+    void* states[max_states];
+    void* copy;  // takes the parameter too, in its own storage, where it is not null
+    long long size;
+    long long first;       // the number of the first element in its array
+    long long first_tile;  // the arrays' elements are dealt out in tiles
+    unsigned array;        // the array's number, for random bits
+    unsigned char parameter_storage, gradient_storage, copy_storage;
+    unsigned char aligned;  // every pointer to 16 bytes
+};
+
+inline constexpr int update_tile = 1024;
+
+struct UpdateCall {
+    const UpdateRecord* records;  // in device memory
+    const int* record_of_tile;    // likewise
+    long long first_tile, tiles;
+    bool rounds_at_random;
+    unsigned long long seed;
+};
+
+struct Optimizer {
+    const char* name;
+    std::size_t settings;
+    using Launcher = void (*)(const UpdateCall& call, const UpdateSettings& common, const double* settings,
+                              Stream stream);
+    Launcher float32, float64;
+};
+
+// Sums of (factor x)^2 over the blocks of many arrays of contiguous numbers.
+struct NormRecord {
+    const void* data;
+    long long size;
+    long long first_block;
+    long long storage;
+};
+
+struct SquaresCall {
+    const NormRecord* records;   // in device memory, like the rest
+    const int* record_of_block;  // whose blocks follow each other, norm_block_length elements each
+    long long blocks;
+    double factor;
+    double* sums;  // one for each block
+};
+void sum_squares(const SquaresCall& call, Stream stream);
+
+// The sums of rows of gradients that belong to the same row, added in double in the order in which they are named:
+// those of target row r are the given rows order[ends[r - 1]] to order[ends[r] - 1].
+struct RowSumCall {
+    const void* gradients;
+    Storage storage;
+    bool to_double;  // else the sums are float
+    const long long* ends;
+    const long long* order;
+    long long rows, length;
+    void* sums;
+};
+void sum_rows(const RowSumCall& call, Stream stream);
+
+// Every number times a factor, in place.
+struct ScaleCall {
+    void* data;
+    Storage storage;
+    long long n;
+    double factor;
+};
+void scale(const ScaleCall& call, Stream stream);
+
 inline constexpr int max_copied_dimensions = 32;
 
 // Elements of an array of any strides (in bytes), in C order of its shape, to or from contiguous memory.
@@ -81,6 +152,7 @@ Span<Elementwise> activations_backward();  // dy, x, parameters... -> dx
 Span<Elementwise> gated_forward();         // gate, x -> y
 Span<Elementwise> gated_backward();        // dy, gate, x -> dgate, dx
 Span<RowOperation> row_operations();
+Span<Optimizer> optimizers();
 
 // By storage.
 Span<MaxoutLauncher> maxout();

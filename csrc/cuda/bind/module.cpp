@@ -7,4 +7,5 @@ PYBIND11_MODULE(_cuda, module) {
     register_dlpack(module);
     register_elementwise(module);
     register_rows(module);
+    register_optimizers(module);
 }

@@ -31,5 +31,6 @@ void register_memory(py::module_& module);
 void register_dlpack(py::module_& module);
 void register_elementwise(py::module_& module);
 void register_rows(py::module_& module);
+void register_optimizers(py::module_& module);
 
 }  // namespace npfuse::device::bind
