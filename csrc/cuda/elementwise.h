@@ -2,7 +2,6 @@
 #pragma once
 
 #define NPFUSE_ISA cuda
-#include <cstdint>
 #include <utility>
 
 #include "../loops/elementwise.h"
@@ -93,14 +92,12 @@ private:
     }
 };
 
-inline bool is_aligned(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0; }
-
 template <class Formula, class S, int outputs>
 void launch_elementwise(const device::ElementwiseCall& call, device::Stream stream) {
     using Kernel = ElementwiseKernel<Formula, S, outputs>;
     bool aligned = true;
-    for (int i = 0; i < Formula::inputs; ++i) aligned &= is_aligned(call.inputs[i].data);
-    for (int i = 0; i < outputs; ++i) aligned &= is_aligned(call.outputs[i]);
+    for (int i = 0; i < Formula::inputs; ++i) aligned &= device::is_aligned(call.inputs[i].data);
+    for (int i = 0; i < outputs; ++i) aligned &= device::is_aligned(call.outputs[i]);
     device::launch(Kernel{call, aligned}, device::blocks_for(call.n, Kernel::threads * Kernel::length), stream);
 }
 

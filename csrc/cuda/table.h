@@ -61,6 +61,55 @@ struct MaxoutCall {
 
 using MaxoutLauncher = void (*)(const MaxoutCall& call, Stream stream);
 
+// A call of an elementwise loss over contiguous memory, all of it stored alike.
+struct LossCall {
+    Input inputs[max_loss_inputs];  // prediction, target and what else the formula takes
+    const void* weight;             // null: all 1
+    void* values;                   // null where only their sum is wanted
+    void* gradient;                 // null: not wanted
+    double* sums;                   // one for each loss_block_length elements
+    long long n;
+    int variant;  // by the loss's flags
+    double parameters[max_loss_parameters];
+    double scale;  // what the gradient is multiplied by
+};
+
+struct Loss {
+    const char* name;
+    Span<Parameter> operands;  // inputs after the prediction and the target
+    Span<Parameter> parameters;
+    Span<Flag> flags;
+    void (*launch[storage_count])(const LossCall& call, Stream stream);
+};
+
+// A call of a loss of rows: rows.inputs are the prediction and the probabilities, if these are the targets; rows.output
+// is the gradient, or null.
+struct RowLossCall {
+    RowsCall rows;
+    const void* labels;  // one for each row, of 32 or 64 bits; null where targets are probabilities
+    bool wide_labels;
+    long long ignore_index;
+    const double* class_weights;  // null: all 1
+    double parameters[max_loss_parameters];
+    double scale;         // what the gradient is multiplied by
+    double* values;       // one for each row
+    void* stored_values;  // the same, stored as the prediction is; may be null
+};
+
+struct RowLoss {
+    const char* name;
+    const char* prediction;
+    Span<Parameter> parameters;
+    bool takes_probabilities;
+    void (*launch[storage_count])(const RowLossCall& call, Stream stream);
+};
+
+// What each row counts for: 0 where it is ignored, NaN where its label is no class.
+void weigh_rows(const RowLossCall& call, double* weights, Stream stream);
+
+// The sums, one after the other, of every `length` of n values, divided by a number.
+void sum_values(const double* values, long long n, long long length, double divisor, double* sums, Stream stream);
+
 // One of many arrays that an optimizer updates at once, contiguous like all that belongs to it.
 struct UpdateRecord {
     void* parameter;
@@ -153,6 +202,8 @@ Span<Elementwise> gated_forward();         // gate, x -> y
 Span<Elementwise> gated_backward();        // dy, gate, x -> dgate, dx
 Span<RowOperation> row_operations();
 Span<Optimizer> optimizers();
+Span<Loss> losses();
+Span<RowLoss> row_losses();
 
 // By storage.
 Span<MaxoutLauncher> maxout();

@@ -8,4 +8,5 @@ PYBIND11_MODULE(_cuda, module) {
     register_elementwise(module);
     register_rows(module);
     register_optimizers(module);
+    register_losses(module);
 }

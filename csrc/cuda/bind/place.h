@@ -32,5 +32,6 @@ void register_dlpack(py::module_& module);
 void register_elementwise(py::module_& module);
 void register_rows(py::module_& module);
 void register_optimizers(py::module_& module);
+void register_losses(py::module_& module);
 
 }  // namespace npfuse::device::bind

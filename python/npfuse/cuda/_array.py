@@ -63,6 +63,9 @@ class Array:
             raise TypeError("a 0-dimensional array has no length")
         return self.shape[0]
 
+    def __float__(self) -> float:
+        return float(self.get().item())
+
     def __repr__(self) -> str:
         return f"<npfuse.cuda.Array of shape {self.shape}, {self._storage}, on GPU {self.device}>"
 
