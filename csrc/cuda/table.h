@@ -61,6 +61,26 @@ struct MaxoutCall {
 
 using MaxoutLauncher = void (*)(const MaxoutCall& call, Stream stream);
 
+// A matrix in C order, of which a formula makes a number for each element and sums. An input has a number for each
+// element, or period numbers: one for each column, or, where sums are for rows, one for each of so many rows.
+struct MatrixInput {
+    const void* data;
+    long long period;  // 0: a number for each element
+    double value;      // for all elements, where data is null
+};
+
+struct MatrixCall {
+    MatrixInput inputs[max_operands];
+    void* output;
+    void* sums;       // as many as the period of what is summed for
+    double* partial;  // scratch
+    long long rows, columns, period;
+};
+
+struct MatrixKernels {
+    void (*launch[storage_count])(const MatrixCall& call, Stream stream);
+};
+
 // A call of an elementwise loss over contiguous memory, all of it stored alike.
 struct LossCall {
     Input inputs[max_loss_inputs];  // prediction, target and what else the formula takes
@@ -201,6 +221,12 @@ Span<Elementwise> activations_backward();  // dy, x, parameters... -> dx
 Span<Elementwise> gated_forward();         // gate, x -> y
 Span<Elementwise> gated_backward();        // dy, gate, x -> dgate, dx
 Span<RowOperation> row_operations();
+Span<MatrixKernels> bias_backward();  // of activations: dy, x, bias, parameters... -> dx, and its sums over rows
+
+// Of activations, null where no parameter is learnt: dy, x, parameter -> dx, and the parameter's gradient, one for each
+// column, or one for each of `period` rows.
+Span<MatrixKernels> parameter_backward_by_column();
+Span<MatrixKernels> parameter_backward_by_row();
 Span<Optimizer> optimizers();
 Span<Loss> losses();
 Span<RowLoss> row_losses();

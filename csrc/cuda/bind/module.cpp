@@ -8,5 +8,6 @@ PYBIND11_MODULE(_cuda, module) {
     register_elementwise(module);
     register_rows(module);
     register_optimizers(module);
+    register_matrices(module);
     register_losses(module);
 }
