@@ -27,7 +27,7 @@ MAY_INCLUDE = {
     "runtime": {".", "runtime"},
     "bind": {".", "runtime", "bind"},
     "cuda": {".", "formulas", "loops", "cuda"},
-    "cuda/bind": {"cuda", "cuda/bind"},
+    "cuda/bind": {".", "cuda", "cuda/bind"},
 }
 """The layers ("." is csrc itself, where the tables are declared) and the layers whose files each may include."""
 

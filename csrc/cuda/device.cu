@@ -57,9 +57,9 @@ void release(void* memory, int device, Stream stream) noexcept {
     cudaSetDevice(before);
 }
 
+// Of ordinary memory, which the runtime has copied to its own before this returns.
 void copy_in(void* target, const void* source, std::size_t size, Stream stream) {
     check(cudaMemcpyAsync(target, source, size, cudaMemcpyHostToDevice, as_cuda(stream)), "cannot copy to the device");
-    synchronize(stream);  // the source is the caller's, who may change it
 }
 
 void copy_out(void* target, const void* source, std::size_t size, Stream stream) {

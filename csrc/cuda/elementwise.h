@@ -2,7 +2,6 @@
 #pragma once
 
 #define NPFUSE_ISA cuda
-#include <cstdint>
 #include <utility>
 
 #include "../loops/elementwise.h"
@@ -58,10 +57,11 @@ private:
 #pragma unroll
         for (int k = 0; k < length; ++k) apply(in, out, k, std::make_integer_sequence<int, inputs>());
 #pragma unroll
-        for (int i = 0; i < outputs; ++i) store_pack<S>(out[i], call.outputs[i], first, whole, count);
+        for (int i = 0; i < outputs; ++i) store_rounded<S>(out[i], call.outputs[i], first, whole, count);
     }
 
-    static NPFUSE_DEVICE void load(const device::Input& input, long long first, bool whole, int count, T* numbers) {
+    static NPFUSE_DEVICE void load(const device::Input& input, long long first, bool whole, int count,
+                                   T (&numbers)[length]) {
         if (input.data != nullptr) {
             load_pack<S>(input.data, first, whole, count, numbers);
         } else {
@@ -92,14 +92,12 @@ private:
     }
 };
 
-inline bool is_aligned(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0; }
-
 template <class Formula, class S, int outputs>
 void launch_elementwise(const device::ElementwiseCall& call, device::Stream stream) {
     using Kernel = ElementwiseKernel<Formula, S, outputs>;
     bool aligned = true;
-    for (int i = 0; i < Formula::inputs; ++i) aligned &= is_aligned(call.inputs[i].data);
-    for (int i = 0; i < outputs; ++i) aligned &= is_aligned(call.outputs[i]);
+    for (int i = 0; i < Formula::inputs; ++i) aligned &= device::is_aligned(call.inputs[i].data);
+    for (int i = 0; i < outputs; ++i) aligned &= device::is_aligned(call.outputs[i]);
     device::launch(Kernel{call, aligned}, device::blocks_for(call.n, Kernel::threads * Kernel::length), stream);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 
 #include "block.h"
 #include "device.h"
@@ -17,6 +18,9 @@
 namespace npfuse::device {
 
 inline long long blocks_for(long long n, long long each) { return (n + each - 1) / each; }
+
+// As the widest access wants it.
+inline bool is_aligned(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0; }
 
 #ifdef __CUDACC__
 

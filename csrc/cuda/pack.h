@@ -1,10 +1,11 @@
-// Numbers as they lie in device memory, 16 bytes at a time, on their way to the computing type and back.
+// Numbers as they lie in device memory, up to 16 bytes at a time, on their way to the computing type and back.
 #pragma once
 
 #ifndef NPFUSE_ISA
 #define NPFUSE_ISA cuda
 #endif
 #include "../loops/storage.h"
+#include "../table.h"
 #include "block.h"
 
 NPFUSE_FORMULAS_BEGIN
@@ -12,40 +13,66 @@ NPFUSE_FORMULAS_BEGIN
 template <class S>
 inline constexpr int pack_length = 16 / sizeof(S);
 
-template <class S>
-struct alignas(16) Pack {
-    S numbers[pack_length<S>];
+template <class S, int length>
+struct alignas(length * sizeof(S) < 16 ? length * sizeof(S) : 16) Pack {
+    S numbers[length];
 };
 
 // Elements [first, first + count) of the array: a whole pack in one access where it is aligned.
-template <class S>
-NPFUSE_DEVICE void load_pack(const void* array, long long first, bool whole, int count, compute_t<S>* numbers) {
+template <class S, int length, class T>
+NPFUSE_DEVICE void load_pack(const void* array, long long first, bool whole, int count, T (&numbers)[length]) {
     const S* source = static_cast<const S*>(array) + first;
-    Pack<S> pack = {};
+    Pack<S, length> pack = {};
     if (whole) {
-        pack = *reinterpret_cast<const Pack<S>*>(source);
+        pack = *reinterpret_cast<const Pack<S, length>*>(source);
     } else {
 #pragma unroll
-        for (int k = 0; k < pack_length<S>; ++k)
+        for (int k = 0; k < length; ++k)
             if (k < count) pack.numbers[k] = source[k];
     }
 #pragma unroll
-    for (int k = 0; k < pack_length<S>; ++k) numbers[k] = to_compute(pack.numbers[k]);
+    for (int k = 0; k < length; ++k) numbers[k] = T(to_compute(pack.numbers[k]));
 }
 
-template <class S>
-NPFUSE_DEVICE void store_pack(const compute_t<S>* numbers, void* array, long long first, bool whole, int count) {
+template <class S, int length>
+NPFUSE_DEVICE void store_pack(const S (&numbers)[length], void* array, long long first, bool whole, int count) {
     S* target = static_cast<S*>(array) + first;
-    Pack<S> pack;
-#pragma unroll
-    for (int k = 0; k < pack_length<S>; ++k) from_compute(numbers[k], pack.numbers[k]);
     if (whole) {
-        *reinterpret_cast<Pack<S>*>(target) = pack;
+        Pack<S, length> pack;
+#pragma unroll
+        for (int k = 0; k < length; ++k) pack.numbers[k] = numbers[k];
+        *reinterpret_cast<Pack<S, length>*>(target) = pack;
         return;
     }
 #pragma unroll
-    for (int k = 0; k < pack_length<S>; ++k)
-        if (k < count) target[k] = pack.numbers[k];
+    for (int k = 0; k < length; ++k)
+        if (k < count) target[k] = numbers[k];
+}
+
+// The same of numbers that are rounded to the storage first.
+template <class S, int length>
+NPFUSE_DEVICE void store_rounded(const compute_t<S> (&numbers)[length], void* array, long long first, bool whole,
+                                 int count) {
+    S rounded[length];
+#pragma unroll
+    for (int k = 0; k < length; ++k) from_compute(numbers[k], rounded[k]);
+    store_pack<S>(rounded, array, first, whole, count);
+}
+
+// A storage known only when the kernel runs.
+template <int length, class T>
+NPFUSE_DEVICE void load_stored(Storage storage, const void* array, long long first, bool whole, int count,
+                               T (&numbers)[length]) {
+    switch (storage) {
+        case Storage::float16:
+            return load_pack<float16>(array, first, whole, count, numbers);
+        case Storage::bfloat16:
+            return load_pack<bfloat16>(array, first, whole, count, numbers);
+        case Storage::float32:
+            return load_pack<float>(array, first, whole, count, numbers);
+        case Storage::float64:
+            return load_pack<double>(array, first, whole, count, numbers);
+    }
 }
 
 NPFUSE_FORMULAS_END

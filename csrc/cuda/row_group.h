@@ -18,9 +18,10 @@ public:
     static constexpr int rows = threads / width;
     static constexpr int depth = 4;  // terms of each thread between two rounds of adding up
 
+    using Lanes = double[rows][lane_count];
     struct Shared {
         double terms[threads * depth];
-        double lanes[rows][lane_count];
+        Lanes lanes;
     };
 
     static NPFUSE_DEVICE int row_of(int thread) { return thread / width; }
@@ -58,20 +59,20 @@ public:
                 for (int i = place_of(thread); i < count; i += lane_count) lane[thread] += terms[i];
             });
         }
-        add_lanes(block, shared, lane);
+        add_lanes(block, shared.lanes, lane);
     }
 
-    // The fixed tree.
-    static NPFUSE_DEVICE void add_lanes(const device::Block<threads>& block, Shared& shared,
+    // The fixed tree, from the threads' own sums.
+    static NPFUSE_DEVICE void add_lanes(const device::Block<threads>& block, Lanes& lanes,
                                         device::Own<double, threads>& lane) {
         block.each([&](int thread) {
-            if (place_of(thread) < lane_count) shared.lanes[row_of(thread)][place_of(thread)] = lane[thread];
+            if (place_of(thread) < lane_count) lanes[row_of(thread)][place_of(thread)] = lane[thread];
         });
 #pragma unroll
         for (int half = lane_count / 2; half > 0; half /= 2)
             block.each([&](int thread) {
-                double* lanes = shared.lanes[row_of(thread)];
-                if (place_of(thread) < half) lanes[place_of(thread)] += lanes[place_of(thread) + half];
+                double* sums = lanes[row_of(thread)];
+                if (place_of(thread) < half) sums[place_of(thread)] += sums[place_of(thread) + half];
             });
     }
 };

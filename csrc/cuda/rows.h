@@ -130,6 +130,22 @@ public:
     }
     NPFUSE_DEVICE long long after_last_nan(int thread) const { return shared_.found[Groups::row_of(thread) * width]; }
 
+    // The first position of the maximum; n where it is nowhere, as NaN is.
+    NPFUSE_DEVICE void find_first_maximum(int i) const {
+        block_.each([&](int thread) {
+            shared_.found[thread] = call_.n;
+            for (long long j = Groups::place_of(thread); j < call_.n && shared_.found[thread] == call_.n; j += width)
+                if (input(i, thread, j) == maximum(thread)) shared_.found[thread] = j;
+        });
+        Groups::combine_all(block_, shared_.found, [](long long a, long long b) { return b < a ? b : a; });
+    }
+    NPFUSE_DEVICE long long position(int thread) const { return shared_.found[Groups::row_of(thread) * width]; }
+
+    template <class Work>
+    NPFUSE_DEVICE void each_thread(Work work) const {
+        block_.each(work);
+    }
+
     // Works out one pair for each row.
     template <class F>
     NPFUSE_DEVICE void prepare(F f) const {

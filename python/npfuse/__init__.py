@@ -5,6 +5,8 @@ list of arrays in place with one native call. Every result has the same bits for
 and every instruction set with fused multiply-add.
 """
 
+from typing import TYPE_CHECKING
+
 from npfuse import schedules
 from npfuse._bias import bias_act, bias_act_backward
 from npfuse._glu import glu, glu_backward
@@ -38,3 +40,15 @@ __all__ = [
     *_losses,
     *_optimizers,
 ]
+
+if TYPE_CHECKING:
+    from npfuse import cuda as cuda
+else:
+
+    def __getattr__(name: str) -> object:
+        """Load `npfuse.cuda` when it is first asked for."""
+        if name == "cuda":
+            import importlib
+
+            return importlib.import_module("npfuse.cuda")
+        raise AttributeError(f"module 'npfuse' has no attribute {name!r}")

@@ -13,7 +13,7 @@ from npfuse import _native
 __all__ = ["bias_act", "bias_act_backward"]
 
 
-def _parameter_values(activation: str, given: dict[str, float]) -> list[float]:
+def parameter_values(activation: str, given: dict[str, float]) -> list[float]:
     """Return the activation's parameters in order, defaults filled in."""
     if not isinstance(activation, str):
         raise TypeError(f"activation: expected a name such as 'relu', got {activation!r}")
@@ -71,7 +71,7 @@ def bias_act(
     array([[1.5, 0. ],
            [3.5, 0. ]])
     """
-    values = _parameter_values(activation, parameters)
+    values = parameter_values(activation, parameters)
     result: NDArray[Any] = _native.bias_forward_ufuncs[activation](x, bias, *values, out=out)
     return result
 
@@ -130,7 +130,7 @@ def bias_act_backward(
     >>> dbias
     array([2., 1.])
     """
-    values = _parameter_values(activation, parameters)
+    values = parameter_values(activation, parameters)
     gradient, inputs = np.asanyarray(dy), np.asanyarray(x)
     if inputs.ndim == 0:
         raise ValueError("x: expected at least one axis, got a scalar")

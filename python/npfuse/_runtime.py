@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import platform
 import sys
 
@@ -79,7 +79,7 @@ def show_config() -> None:
         "threads": native["num_threads"],
         "NumPy": np.__version__,
         "bfloat16": "yes, ml_dtypes" if native["bfloat16"] else "no, ml_dtypes is not installed",
-        "CUDA": "yes" if importlib.util.find_spec("npfuse._cuda") else "no, this build has no GPU kernels",
+        "CUDA": importlib.import_module("npfuse.cuda._device").state(),
         "Python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",
     }
     sys.stdout.writelines(f"{name:<8} {value}\n" for name, value in lines.items())

@@ -7,4 +7,7 @@ PYBIND11_MODULE(_cuda, module) {
     register_dlpack(module);
     register_elementwise(module);
     register_rows(module);
+    register_optimizers(module);
+    register_matrices(module);
+    register_losses(module);
 }

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -31,5 +32,8 @@ void register_memory(py::module_& module);
 void register_dlpack(py::module_& module);
 void register_elementwise(py::module_& module);
 void register_rows(py::module_& module);
+void register_optimizers(py::module_& module);
+void register_matrices(py::module_& module);
+void register_losses(py::module_& module);
 
 }  // namespace npfuse::device::bind

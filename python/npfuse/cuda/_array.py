@@ -63,6 +63,9 @@ class Array:
             raise TypeError("a 0-dimensional array has no length")
         return self.shape[0]
 
+    def __float__(self) -> float:
+        return float(self.get().item())
+
     def __repr__(self) -> str:
         return f"<npfuse.cuda.Array of shape {self.shape}, {self._storage}, on GPU {self.device}>"
 
@@ -80,6 +83,22 @@ class Array:
             flat = numbers.reshape(-1).view(np.uint8)
             native.copy_out(native.Place(self.device, self._stream), flat, self._memory.pointer)
         return numbers
+
+    def set(self, numbers: ArrayLike) -> None:
+        """Fill it with a NumPy array's numbers.
+
+        Parameters
+        ----------
+        numbers : array_like
+            Of its shape and dtype.
+        """
+        given = np.asarray(numbers)
+        if given.shape != self.shape or given.dtype != self.dtype:
+            raise ValueError(f"numbers must be {self.dtype} of shape {self.shape}, got {given.dtype} of {given.shape}")
+        if self.size:
+            native = _device.native()
+            source = np.ascontiguousarray(given).reshape(-1).view(np.uint8)
+            native.copy_in(native.Place(self.device, self._stream), self._memory.pointer, source)
 
     @property
     def __cuda_array_interface__(self) -> dict[str, Any]:
@@ -131,14 +150,12 @@ def asarray(array: ArrayLike, *, device: int = 0, stream: Any = None) -> Array:
     RuntimeError
         If there is no GPU; it says why.
     """
-    native = _device.native()
+    _device.native()
     numbers = np.asarray(array)
     storage = _storage.from_dtype(numbers.dtype)
     if storage not in _storage.FLOATS + _storage.INTEGERS:
         raise TypeError(f"array must be of {', '.join(_storage.FLOATS)} or integers, got {storage}")
     address = 0 if stream is None else _libraries.address_of_stream(stream)
     result = Array.empty(numbers.shape, storage, device, address)
-    if numbers.size:
-        source = np.ascontiguousarray(numbers).reshape(-1).view(np.uint8)
-        native.copy_in(native.Place(device, address), result._memory.pointer, source)
+    result.set(numbers)
     return result

@@ -25,6 +25,12 @@ def reason_against() -> str | None:
     return None
 
 
+def state() -> str:
+    """Return in a few words whether a GPU can be used, and why not."""
+    reason = reason_against()
+    return "yes" if reason is None else f"no, {reason}"
+
+
 def native() -> Any:
     """Return the compiled module, having made sure that there is a GPU to run it on."""
     reason = reason_against()

@@ -7,6 +7,7 @@ import operator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from npfuse.cuda import _device, _libraries, _storage
 from npfuse.cuda._operands import Operand, device_of, is_number, operand_of
@@ -89,6 +90,13 @@ class Work:
         if pointer != operand.pointer and operand.size:
             item = _storage.itemsize(operand.storage)
             self.native.scatter(self.place, operand.pointer, pointer, item, *joined(operand))
+
+    def numbers(self, operand: Operand) -> NDArray[Any]:
+        """Return an operand's numbers as a NumPy array, when all that fills it is done."""
+        numbers = np.empty(operand.shape, _storage.as_dtype(operand.storage))
+        if numbers.size:
+            self.native.copy_out(self.place, numbers.reshape(-1).view(np.uint8), self.contiguous(operand))
+        return numbers
 
     def input(self, name: str, value: Any, storage: str) -> Operand | float:
         """Return an array, or a number as an array of that storage would hold it."""

@@ -161,7 +161,7 @@ class Optimizer(ABC):
         self._seed = self._checked_seed(options)
         self._groups: list[Group] = []
         self._state: list[dict[str, Array]] = []
-        self._updater = _native.Updater(kernel, seed=self._seed)
+        self._updater = self._new_updater()
         for group in self._as_groups(params):
             self.add_group(**group)
 
@@ -251,12 +251,26 @@ class Optimizer(ABC):
         no_more_than(self._checks, settings)
         group = Group(tuple(params), self._checks, {**self._defaults, **settings})
         group.carried = self._initially_carried()
-        if self._seed is not None and any(np.result_type(param) == np.float16 for param in params):
+        if self._seed is not None and any(self._dtype_name(param) == "float16" for param in params):
             raise ValueError("stochastic_rounding is for bfloat16 parameters, not for float16")
         states = [self._new_state(param) for param in group.params]
         self._updater.add(list(params), [tuple(state.values()) for state in states], len(self._groups))
         self._groups.append(group)
         self._state.extend(states)
+
+    # Where arrays are kept is for these to know: npfuse.cuda has others.
+
+    def _new_updater(self) -> Any:
+        return _native.Updater(self._kernel, seed=self._seed)
+
+    def _dtype_name(self, param: Array) -> str:
+        return str(np.result_type(param).name)
+
+    def _saved(self, value: Any) -> Array:
+        return np.array(value)
+
+    def _restore(self, array: Array, saved: Array) -> None:
+        array[...] = saved
 
     def _new_state(self, param: Array) -> dict[str, Array]:
         if not isinstance(param, np.ndarray):
@@ -414,7 +428,7 @@ class Optimizer(ABC):
         >>> sorted(optimizer.state_dict())[-2:]
         ['sgd_momentum.group0.weight_decay', 'sgd_momentum.param0.momentum_buffer']
         """
-        return {name: np.array(value) for name, value in self._everything().items()}
+        return {name: self._saved(value) for name, value in self._everything().items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from where another optimizer of this kind was.
@@ -440,7 +454,7 @@ class Optimizer(ABC):
             raise KeyError(f"state {problem}")
         loaded = {name: np.asarray(state[name]) for name in present}
         for name, value in present.items():
-            expected = np.asarray(value)
+            expected = self._saved(value)
             if loaded[name].shape != expected.shape:
                 raise ValueError(f"{name} must be of shape {expected.shape}, got {loaded[name].shape}")
             if loaded[name].dtype != expected.dtype:
@@ -448,9 +462,9 @@ class Optimizer(ABC):
         changes = [self._loaded_group(i, group, loaded) for i, group in enumerate(self._groups)]
         for group, change in zip(self._groups, changes, strict=True):
             group.__dict__.update(change.__dict__)
-        for name, value in present.items():
-            if isinstance(value, np.ndarray):
-                value[...] = loaded[name]
+        for i, arrays in enumerate(self._state):
+            for name, array in arrays.items():
+                self._restore(array, loaded[f"{self._kernel}.param{i}.{name}"])
 
     def _everything(self) -> dict[str, Any]:
         """Return the settings and numbers, and the arrays themselves, by the names they are saved under."""
@@ -484,7 +498,7 @@ class Optimizer(ABC):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._updater = _native.Updater(self._kernel, seed=self._seed)
+        self._updater = self._new_updater()
         states = iter(self._state)
         for i, group in enumerate(self._groups):
             own = [tuple(next(states).values()) for _ in group.params]

@@ -1,0 +1,114 @@
+// What an optimizer asks of gradients besides a step: their norm, the sums of those that belong to one row, a factor.
+#include "../summation.h"
+#include "pack.h"
+#include "row_group.h"
+#include "table.h"
+
+NPFUSE_FORMULAS_BEGIN
+
+// One number of a storage known only when the kernel runs.
+template <class T>
+NPFUSE_DEVICE T load_number(Storage storage, const void* array, long long i) {
+    T number[1] = {};
+    load_stored(storage, array, i, false, 1, number);
+    return number[0];
+}
+
+struct SquaresKernel {
+    static constexpr int threads = 256;
+    using Groups = RowGroups<threads, threads>;
+    using Shared = Groups::Shared;
+
+    device::SquaresCall call;
+
+    NPFUSE_DEVICE void operator()(const device::Block<threads>& block, Shared& shared) const {
+        const device::NormRecord& record = call.records[call.record_of_block[block.index]];
+        const long long begin = (block.index - record.first_block) * norm_block_length, left = record.size - begin;
+        Groups::sum(block, shared, left < norm_block_length ? left : norm_block_length, [&](int, long long j) {
+            const double scaled = load_number<double>(Storage(record.storage), record.data, begin + j) * call.factor;
+            return scaled * scaled;
+        });
+        block.each([&](int thread) {
+            if (thread == 0) call.sums[block.index] = shared.lanes[0][0];
+        });
+    }
+};
+
+// A thread for each element of the sums.
+struct RowSumKernel {
+    static constexpr int threads = 256;
+    using Shared = device::Nothing;
+
+    device::RowSumCall call;
+
+    NPFUSE_DEVICE void operator()(const device::Block<threads>& block, Shared&) const {
+        block.each([&](int thread) {
+            const long long i = block.index * threads + thread;
+            if (i >= call.rows * call.length) return;
+            const long long row = i / call.length, column = i % call.length;
+            const long long begin = row > 0 ? call.ends[row - 1] : 0, end = call.ends[row];
+            double sum = number(begin, column);
+            if (end - begin > 1) sum += 0.0;  // as from zero on
+            for (long long k = begin + 1; k < end; ++k) sum += number(k, column);
+            if (call.to_double)
+                static_cast<double*>(call.sums)[i] = sum;
+            else
+                static_cast<float*>(call.sums)[i] = float(sum);
+        });
+    }
+
+private:
+    NPFUSE_DEVICE double number(long long k, long long column) const {
+        return load_number<double>(call.storage, call.gradients, call.order[k] * call.length + column);
+    }
+};
+
+// Multiplied in the computing type, as NumPy does.
+template <class S>
+struct ScaleKernel {
+    static constexpr int threads = 256;
+    using Shared = device::Nothing;
+
+    device::ScaleCall call;
+
+    NPFUSE_DEVICE void operator()(const device::Block<threads>& block, Shared&) const {
+        block.each([&](int thread) {
+            const long long i = block.index * threads + thread;
+            if (i >= call.n) return;
+            S* number = static_cast<S*>(call.data) + i;
+            S factor;
+            from_compute(compute_t<S>(call.factor), factor);
+            from_compute(to_compute(*number) * to_compute(factor), *number);
+        });
+    }
+};
+
+template <class S>
+void launch_scale(const device::ScaleCall& call, device::Stream stream) {
+    device::launch(ScaleKernel<S>{call}, device::blocks_for(call.n, ScaleKernel<S>::threads), stream);
+}
+
+NPFUSE_FORMULAS_END
+
+namespace npfuse::device {
+
+void sum_squares(const SquaresCall& call, Stream stream) { launch(cuda::SquaresKernel{call}, call.blocks, stream); }
+
+void sum_rows(const RowSumCall& call, Stream stream) {
+    launch(cuda::RowSumKernel{call}, blocks_for(call.rows * call.length, cuda::RowSumKernel::threads), stream);
+}
+
+void scale(const ScaleCall& call, Stream stream) {
+    switch (call.storage) {
+        case Storage::float16:
+            return cuda::launch_scale<cuda::float16>(call, stream);
+        case Storage::bfloat16:
+            return cuda::launch_scale<cuda::bfloat16>(call, stream);
+        case Storage::float32:
+            return cuda::launch_scale<float>(call, stream);
+        case Storage::float64:
+            return cuda::launch_scale<double>(call, stream);
+    }
+}
+
+}  // namespace npfuse::device

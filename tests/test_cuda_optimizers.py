@@ -1,0 +1,154 @@
+"""Optimizers, norms and clipping on a GPU have the CPU's bits, whatever the arrays, groups and options."""
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+import npfuse as nf
+from gpu import DTYPES, Device, Foreign, assert_same_bits
+from npfuse import cuda
+from table import OPTIMIZERS, OptimizerRow
+
+SHAPES = [(), (1,), (1023,), (1024,), (3, 1025), (0, 4), (5000,)]
+
+
+def numbers(dtype: type, seed: int) -> list[np.ndarray]:
+    random = np.random.default_rng(seed)
+    return [np.asarray(random.normal(size=shape)).astype(dtype) for shape in SHAPES]
+
+
+def train(cls: type, options: dict, params: list, dtypes: list, steps: int = 3, **how: object) -> nf.Optimizer:
+    """Take some steps, on the CPU or on the GPU: as the class has it."""
+    on_gpu = cls.__module__ == "npfuse.cuda"
+    taken = [cuda.asarray(param) for param in params] if on_gpu else [param.copy() for param in params]
+    optimizer = cls(taken, **options)
+    for step in range(steps):
+        grads = [numbers(dtype, 10 * step + 1)[i % len(SHAPES)] for i, dtype in enumerate(dtypes)]
+        optimizer.step([cuda.asarray(grad) for grad in grads] if on_gpu else grads, **how)
+    return optimizer
+
+
+def assert_same_optimizer(actual: nf.Optimizer, expected: nf.Optimizer) -> None:
+    for param, wanted in zip(actual.params, expected.params, strict=True):
+        assert_same_bits(param.get(), wanted)
+    saved = actual.state_dict()
+    for name, wanted in expected.state_dict().items():
+        assert_same_bits(saved[name], wanted) if wanted.dtype.kind == "f" else np.testing.assert_equal(
+            saved[name], wanted
+        )
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("row", OPTIMIZERS, ids=str)
+def test_steps_have_the_cpus_bits(device: Device, row: OptimizerRow, dtype: type) -> None:
+    params = numbers(dtype, 0)
+    runs = [
+        train(cls, dict(row.options), params, [dtype] * len(params))
+        for cls in (getattr(cuda, row.cls.__name__), row.cls)
+    ]
+    assert_same_optimizer(*runs)
+
+
+@pytest.mark.parametrize("how", [{"scale": 1024.0}, {"clip_norm": 0.5}, {"scale": 8.0, "clip_norm": 1e-3}])
+def test_scaling_and_clipping(device: Device, how: dict) -> None:
+    params = numbers(np.float32, 0)
+    assert_same_optimizer(*(train(cls, {}, params, [np.float32] * 7, **how) for cls in (cuda.Adam, nf.Adam)))
+
+
+def test_a_gradient_that_is_not_finite_changes_nothing(device: Device) -> None:
+    param = cuda.asarray(np.ones(5, np.float32))
+    optimizer = cuda.SGD([param])
+    assert optimizer.step([cuda.asarray(np.full(5, np.inf, np.float32))], scale=2.0) is False
+    np.testing.assert_array_equal(param.get(), 1)
+
+
+def test_all_dtypes_and_groups_in_one_optimizer(device: Device) -> None:
+    params = [numbers(dtype, i)[3 + i % 2] for i, dtype in enumerate(DTYPES * 2)]
+    for cls in (cuda, nf):
+        taken = [cuda.asarray(param) if cls is cuda else param for param in params]
+        optimizer = cls.AdamW(taken[:3], lr=0.1)
+        optimizer.add_group(taken[3:], lr=0.01, weight_decay=0.5)
+        grads = [numbers(np.float64, 5)[3 + i % 2] for i in range(len(params))]
+        optimizer.step([cuda.asarray(grad) if cls is cuda else grad for grad in grads])
+        if cls is cuda:
+            on_gpu = optimizer
+    assert_same_optimizer(on_gpu, optimizer)
+
+
+@pytest.mark.parametrize("dtype", DTYPES[:2])
+def test_master_weights(device: Device, dtype: type) -> None:
+    params = numbers(dtype, 0)
+    options = {"lr": 1e-4, "master_weights": True}
+    assert_same_optimizer(*(train(cls, options, params, [dtype] * 7) for cls in (cuda.Adam, nf.Adam)))
+
+
+def test_stochastic_rounding(device: Device) -> None:
+    dtype = ml_dtypes.bfloat16
+    params = numbers(dtype, 0)
+    options = {"lr": 1e-4, "stochastic_rounding": True, "seed": 5}
+    assert_same_optimizer(*(train(cls, options, params, [dtype] * 7) for cls in (cuda.Adam, nf.Adam)))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_rows(device: Device, dtype: type) -> None:
+    random = np.random.default_rng(2)
+    table, grads = (random.normal(size=(n, 3, 5)).astype(dtype) for n in (50, 20))
+    rows = random.integers(0, 9, size=20)
+    on_gpu, on_cpu = cuda.Adagrad([cuda.asarray(table)]), nf.Adagrad([table])
+    for _ in range(2):
+        assert on_gpu.step_rows(0, rows, cuda.asarray(grads), scale=4.0)
+        assert on_cpu.step_rows(0, rows, grads, scale=4.0)
+    assert_same_optimizer(on_gpu, on_cpu)
+
+
+def test_state_is_loaded(device: Device) -> None:
+    params = numbers(np.float32, 0)
+    saved = train(nf.Adam, {}, params, [np.float32] * 7)
+    loaded = cuda.Adam([cuda.asarray(param) for param in saved.params])
+    loaded.load_state_dict(saved.state_dict())
+    assert_same_optimizer(loaded, saved)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_global_norm(device: Device, dtype: type) -> None:
+    arrays = [*numbers(dtype, 3), np.random.default_rng(1).normal(size=70_000).astype(dtype)]
+    assert cuda.global_norm([cuda.asarray(array) for array in arrays]) == nf.global_norm(arrays)
+
+
+def test_norms_neither_overflow_nor_vanish(device: Device) -> None:
+    for size in (1e200, 1e-200):
+        arrays = [np.full(9, size), np.ones(3, np.float32) * np.float32(1e-3 if size < 1 else 1)]
+        assert cuda.global_norm(list(map(cuda.asarray, arrays))) == nf.global_norm(arrays)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_clipping_in_place(device: Device, dtype: type) -> None:
+    arrays = numbers(dtype, 3)
+    on_gpu = [cuda.asarray(array) for array in arrays]
+    assert cuda.clip_by_global_norm(on_gpu, 0.3) == nf.clip_by_global_norm(arrays, 0.3)
+    for actual, expected in zip(on_gpu, arrays, strict=True):
+        assert_same_bits(actual.get(), expected)
+
+
+def test_gradients_may_have_any_layout(device: Device) -> None:
+    grad = np.random.default_rng(1).normal(size=(30, 40)).astype(np.float32)
+    on_gpu, on_cpu = cuda.asarray(np.ones((40, 15), np.float32)), np.ones((40, 15), np.float32)
+    cuda.SGD([on_gpu], lr=0.1).step([Foreign(cuda.asarray(grad), grad, grad[::2].T)])
+    nf.SGD([on_cpu], lr=0.1).step([grad[::2].T])
+    assert_same_bits(on_gpu.get(), on_cpu)
+
+
+def test_refusals_change_nothing(device: Device) -> None:
+    param = cuda.asarray(np.ones((2, 3), np.float32))
+    optimizer = cuda.Adam([param])
+    with pytest.raises(ValueError, match=r"grads\[0\] must be of its parameter's shape"):
+        optimizer.step([cuda.asarray(np.ones((3, 2), np.float32))])
+    with pytest.raises(ValueError, match=r"grads\[0\] shares memory with params\[0\]"):
+        optimizer.step([param])
+    with pytest.raises(ValueError, match="one array for each of the 1"):
+        optimizer.step([])
+    with pytest.raises(TypeError, match=r"grads\[0\] is in the CPU's memory"):
+        optimizer.step([np.ones((2, 3), np.float32)])
+    with pytest.raises(ValueError, match=r"params\[1\] shares memory with params\[0\]"):
+        cuda.SGD([param, param])
+    np.testing.assert_array_equal(param.get(), 1)
