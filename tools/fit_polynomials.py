@@ -150,6 +150,7 @@ class Polynomial:
     low: mpf
     high: mpf
     degree: int
+    first: tuple[str, ...] = ()  # names of the first coefficients, where the formula takes them by themselves
 
 
 def series(term: Callable, first: int) -> mpf:
@@ -286,9 +287,10 @@ def polynomials(target: Target) -> list[Polynomial]:
         Polynomial(
             name="normal_tail_shape",
             variable="u",
-            meaning=f"P(X < -a) = exp(-a^2/2) * ({float(TAIL_OFFSET / 2):g} + p * normal_tail_shape(p - 0.5)) /\n//"
-            f" ({float(TAIL_SLOPE):g} * a + {float(TAIL_OFFSET):g}), p = a / (a + {float(centre):g}),"
-            f" 0 <= a <= {float(end):g}",
+            meaning=f"P(X < -a) = exp(-a^2/2) * ({float(TAIL_OFFSET / 2):g} + p * (middle + tilt * u + u^2 *"
+            f" normal_tail_shape(u))) /\n// ({float(TAIL_SLOPE):g} * a + {float(TAIL_OFFSET):g}),"
+            f" u = p - 0.5, p = a / (a + {float(centre):g}), 0 <= a <= {float(end):g}",
+            first=("normal_tail_middle", "normal_tail_tilt"),
             function=tail,
             weight=lambda u: (u + mpf("0.5")) / (TAIL_OFFSET / 2 + (u + mpf("0.5")) * tail(u)),
             low=mpf("-0.49999"),
@@ -350,23 +352,29 @@ def constants(target: Target) -> list[tuple[str, str]]:
 # -------------------------------------------------------------------------------------------------- the header
 
 
-def declared_constants(target: Target) -> list[str]:
-    numbers = [f"    static constexpr {target.type} {name} = {value};" for name, value in constants(target)]
-    return ["", "template <>", f"struct Constants<{target.type}> {{", *numbers, "};"]
+def defined(target: Target, fits: list[Polynomial]) -> tuple[list[tuple[str, str]], list[str]]:
+    """The coefficients that have names of their own, and the functions."""
+    named: list[tuple[str, str]] = []
+    lines: list[str] = []
+    for p in fits:
+        fitted, error = fit(p.function, p.weight, p.low, p.high, p.degree, target.bits)
+        coefficients = [literal(c, target) for c in fitted]
+        named += [(name, coefficients.pop(0)) for name in p.first]
+        lines += [
+            "",
+            f"// {p.meaning}; relative error 2^{math.log2(error):.1f}",
+            f"NPFUSE_FORMULA {target.type} {p.name}({target.type} {p.variable}) {{",
+            f"    return polynomial({p.variable},  //",
+            *(f"                      {c}," for c in coefficients[:-1]),
+            f"                      {coefficients[-1]});",
+            "}",
+        ]
+    return named, lines
 
 
-def defined(polynomial: Polynomial, target: Target) -> list[str]:
-    p = polynomial
-    coefficients, error = fit(p.function, p.weight, p.low, p.high, p.degree, target.bits)
-    return [
-        "",
-        f"// {p.meaning}; relative error 2^{math.log2(error):.1f}",
-        f"NPFUSE_FORMULA {target.type} {p.name}({target.type} {p.variable}) {{",
-        f"    return polynomial({p.variable},  //",
-        *(f"                      {literal(c, target)}," for c in coefficients[:-1]),
-        f"                      {literal(coefficients[-1], target)});",
-        "}",
-    ]
+def declared(target: Target, numbers: list[tuple[str, str]]) -> list[str]:
+    members = [f"    static constexpr {target.type} {name} = {value};" for name, value in numbers]
+    return ["", "template <>", f"struct Constants<{target.type}> {{", *members, "};"]
 
 
 def write_header(family: str) -> str:
@@ -382,10 +390,8 @@ def write_header(family: str) -> str:
     if is_math:
         lines += ["", "template <class T>", "struct Constants;"]
     for target in (FLOAT, DOUBLE):
-        if is_math:
-            lines += declared_constants(target)
-        for polynomial in polynomials(target) if is_math else loss_polynomials(target):
-            lines += defined(polynomial, target)
+        named, functions = defined(target, polynomials(target) if is_math else loss_polynomials(target))
+        lines += (declared(target, [*constants(target), *named]) if is_math else []) + functions
     return "\n".join([*lines, "", "NPFUSE_FORMULAS_END", ""])
 
 

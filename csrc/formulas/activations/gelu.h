@@ -13,7 +13,7 @@ struct Gelu {
         .formula = "x * (1 + erf(x / sqrt(2))) / 2",
         .derivative = "(1 + erf(x / sqrt(2))) / 2 + x * exp(-x**2 / 2) / sqrt(2 * pi)",
         .accuracy =
-            "1.1 ULP, backward 2 ULP, or 2**-24 (float64 2**-53) where the derivative crosses zero near "
+            "1 ULP, backward 2 ULP, or 2**-24 (float64 2**-53) where the derivative crosses zero near "
             "x = -0.75; subnormal results within one step",
         .notes = "gelu(-inf) is -0, its limit. gelu_tanh is the approximation that some models were trained with.",
         .source = "Hendrycks and Gimpel (2016), Gaussian error linear units.",

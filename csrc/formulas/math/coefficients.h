@@ -35,6 +35,8 @@ struct Constants<float> {
     static constexpr float selu_scale_lo = -0x1.2adddap-25f;
     static constexpr float selu_scale_alpha = 0x1.c212ccp0f;
     static constexpr float selu_scale_alpha_lo = 0x1.903c0cp-26f;
+    static constexpr float normal_tail_middle = 0x1.6d6d78p-3f;
+    static constexpr float normal_tail_tilt = -0x1.f1753ap-1f;
 };
 
 // exp(r) = 1 + r + r^2 * exp_tail(r), |r| <= ln(2)/2; relative error 2^-28.2
@@ -66,12 +68,10 @@ NPFUSE_FORMULA float log_tail(float z) {
                       0x1.31e32ep-9f);
 }
 
-// P(X < -a) = exp(-a^2/2) * (0.9375 + p * normal_tail_shape(p - 0.5)) /
-// (2.25 * a + 1.875), p = a / (a + 4), 0 <= a <= 14.7; relative error 2^-28.4
+// P(X < -a) = exp(-a^2/2) * (0.9375 + p * (middle + tilt * u + u^2 * normal_tail_shape(u))) /
+// (2.25 * a + 1.875), u = p - 0.5, p = a / (a + 4), 0 <= a <= 14.7; relative error 2^-28.4
 NPFUSE_FORMULA float normal_tail_shape(float u) {
     return polynomial(u,  //
-                      0x1.6d6d78p-3f,
-                      -0x1.f1753ap-1f,
                       0x1.d271dcp0f,
                       -0x1.1795dp1f,
                       0x1.ae10ap0f,
@@ -131,6 +131,8 @@ struct Constants<double> {
     static constexpr double selu_scale_lo = 0x1.6fc7d272f2695p-55;
     static constexpr double selu_scale_alpha = 0x1.c212cc640f031p0;
     static constexpr double selu_scale_alpha_lo = 0x1.05161b045a1fep-56;
+    static constexpr double normal_tail_middle = 0x1.df158dfc8e2b3p-4;
+    static constexpr double normal_tail_tilt = -0x1.a0f3ec836e9f1p-1;
 };
 
 // exp(r) = 1 + r + r^2 * exp_tail(r), |r| <= ln(2)/2; relative error 2^-57.5
@@ -176,12 +178,10 @@ NPFUSE_FORMULA double log_tail(double z) {
                       0x1.2f06307ec838ap-18);
 }
 
-// P(X < -a) = exp(-a^2/2) * (0.9375 + p * normal_tail_shape(p - 0.5)) /
-// (2.25 * a + 1.875), p = a / (a + 6), 0 <= a <= 38.7; relative error 2^-57.2
+// P(X < -a) = exp(-a^2/2) * (0.9375 + p * (middle + tilt * u + u^2 * normal_tail_shape(u))) /
+// (2.25 * a + 1.875), u = p - 0.5, p = a / (a + 6), 0 <= a <= 38.7; relative error 2^-57.2
 NPFUSE_FORMULA double normal_tail_shape(double u) {
     return polynomial(u,  //
-                      0x1.df158dfc8e2b3p-4,
-                      -0x1.a0f3ec836e9f1p-1,
                       0x1.039009575b3ecp1,
                       -0x1.dc5fbf4d4e3fcp1,
                       0x1.665a8d5fbea74p2,

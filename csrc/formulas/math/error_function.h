@@ -21,8 +21,15 @@ NPFUSE_FORMULA NormalTail<T> normal_tail(Pair<T> a, Pair<T> minus_half_square) {
     using C = Constants<T>;
     constexpr T slope = C::normal_tail_slope * Lift<T>::up, offset = C::normal_tail_offset * Lift<T>::up;
     Scaled<T> e = exp_scaled(minus_half_square, Lift<T>::bits);
-    T p = a.hi / (a.hi + C::normal_tail_centre);
-    T factor = fma(p, normal_tail_shape(p - T(0.5)), C::normal_tail_offset / 2 - T(1));
+    // p = a / (a + centre) = 1 - centre / (a + centre): of the smaller one's relative error.
+    constexpr T half = T(0.5);
+    T inverse = T(1) / (a.hi + C::normal_tail_centre);
+    bool is_far = a.hi > C::normal_tail_centre;
+    T u = fma(is_far ? -C::normal_tail_centre : a.hi, inverse, is_far ? half : -half);
+    T p = u + half;
+    // The larger terms are added to each other first: they nearly cancel, or the rest is small.
+    T line_through_middle = fma(u, C::normal_tail_tilt, C::normal_tail_middle);
+    T factor = fma(p * (u * u), normal_tail_shape(u), fma(p, line_through_middle, C::normal_tail_offset / 2 - T(1)));
     Pair<T> numerator = fast_two_sum(e.hi, fma(e.hi, factor, e.lo));
     // The offset has so few bits that the line's error comes out exactly, whichever term is the larger.
     T line = fma(slope, a.hi, offset);
