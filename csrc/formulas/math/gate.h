@@ -11,7 +11,9 @@ NPFUSE_FORMULAS_BEGIN
 template <class T>
 NPFUSE_FORMULA T relu_minus(T x, Ratio<T> q) {
     Pair<T> y = fast_two_sum(x < T(0) ? T(-0.0) : x, -q.hi);
-    return unless_infinite(x, y.hi + fma(-q.rest, q.inverse, y.lo));
+    // Below 0 y.lo is none, and what mends y.hi may be subnormal: it is rounded with y.hi, not before.
+    T mended = fma(-q.rest, q.inverse, x < T(0) ? y.hi : y.lo);
+    return unless_infinite(x, (x < T(0) ? T(-0.0) : y.hi) + mended);
 }
 
 // -|x|, however far.
