@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gpu import Device
+from gpu import Device, device_of_kind
 from table import DEFAULT_KERNELS, KERNELS
 
 KERNELS_BY_ARGUMENT = {
@@ -23,8 +23,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize(argument, kernels, ids=[kernel.label for kernel in kernels])
 
 
-@pytest.fixture(scope="session", params=[pytest.param("gpu", marks=pytest.mark.cuda), "host"])
+@pytest.fixture(params=[pytest.param("gpu", marks=pytest.mark.cuda), "host"])
 def device(request: pytest.FixtureRequest) -> Iterator[Device]:
     """What npfuse.cuda runs on while a test that asks for this runs."""
-    with Device(request.param) as chosen:
+    with device_of_kind(request.param) as chosen:
         yield chosen

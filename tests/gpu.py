@@ -11,6 +11,7 @@ import platform
 import shutil
 import subprocess
 import sysconfig
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -143,8 +144,15 @@ class Device:
             self.module = _device.load()
 
     def __enter__(self) -> "Device":
-        self._before, _device.load = _device.load, lambda: self.module
+        self._before = _device.load
+        _device.load, _device._ready = lambda: self.module, None
         return self
 
     def __exit__(self, *_: object) -> None:
-        _device.load = self._before
+        _device.load, _device._ready = self._before, None
+
+
+@cache
+def device_of_kind(kind: str) -> Device:
+    """Return the device, whose module is compiled and loaded once."""
+    return Device(kind)

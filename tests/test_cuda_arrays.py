@@ -61,6 +61,7 @@ def test_a_build_without_gpu_kernels_says_so(monkeypatch: pytest.MonkeyPatch) ->
         raise ImportError
 
     monkeypatch.setattr(_device, "load", absent)
+    monkeypatch.setattr(_device, "_ready", None)
     assert not cuda.is_available()
     with pytest.raises(RuntimeError, match="NPFUSE_CUDA=ON"):
         cuda.silu(array())
@@ -90,6 +91,21 @@ def test_dlpack_needs_a_stream_of_its_own_for_work_elsewhere(device: Device) -> 
     foreign = OnlyDlpack(cuda.asarray(array()))
     cuda.gelu(foreign, stream=77)
     assert foreign.streams == [77]
+
+
+def test_whoever_reads_next_waits_for_the_stream_that_wrote(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    if device.kind == "gpu":
+        pytest.skip("the streams are made up")
+    x, y = cuda.asarray(array()), cuda.asarray(array())
+    param = cuda.asarray(array())
+    optimizer = cuda.SGD([param])
+    cuda.gelu(x, out=y, stream=77)
+    optimizer.step([x], stream=78)
+    waits: list[tuple[int, int]] = []
+    monkeypatch.setattr(device.module, "wait_for", lambda place, earlier: waits.append((place.stream, earlier)))
+    cuda.tanh(y)
+    cuda.tanh(param)
+    assert waits.count((0, 77)) == waits.count((0, 78)) == 1
 
 
 class Stream:

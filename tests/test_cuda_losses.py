@@ -47,6 +47,14 @@ def test_every_length(device: Device, row: Loss, n: int) -> None:
     assert_same_bits(loss.grad(*arrays, **on_gpu(operands)).get(), on_cpu.grad(pred, target, **operands))
 
 
+def test_the_elements_beside_whole_chunks(device: Device) -> None:
+    """In float64 a product is rounded before it is added there, as on the CPU; numbers of one size let it show."""
+    pred, target = np.random.default_rng(1).normal(size=(2, 96))
+    for n in range(33, 96):
+        arrays = cuda.asarray(pred[:n]), cuda.asarray(target[:n])
+        assert_same_value(cuda.mse_loss(*arrays, reduction="sum"), nf.mse_loss(pred[:n], target[:n], reduction="sum"))
+
+
 @each_loss
 def test_weights_and_broadcasting(device: Device, row: Loss) -> None:
     pred, target, operands = sample(row, 600, np.float32)

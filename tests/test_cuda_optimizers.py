@@ -130,6 +130,41 @@ def test_clipping_in_place(device: Device, dtype: type) -> None:
         assert_same_bits(actual.get(), expected)
 
 
+def test_a_thousand_arrays_take_one_launch(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    params = [random.normal(size=size).astype(np.float32) for size in random.integers(1, 2000, size=1000)]
+    on_gpu, on_cpu = cuda.Adam([cuda.asarray(param) for param in params]), nf.Adam(params)
+    launches: list[tuple] = []
+    launch = device.module.run_updates
+    monkeypatch.setattr(device.module, "run_updates", lambda *args: (launches.append(args), launch(*args)))
+    on_gpu.step([cuda.asarray(param) for param in params])
+    on_cpu.step([param.copy() for param in params])
+    assert len(launches) == 1
+    assert_same_optimizer(on_gpu, on_cpu)
+
+
+def test_tables_are_sent_again_only_where_they_changed(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    optimizer = cuda.SGD([cuda.asarray(np.ones(5000, np.float32))])
+    grads = [cuda.asarray(np.ones(5000, np.float32)) for _ in range(2)]
+    optimizer.step(grads[:1])
+    sent: list[tuple] = []
+    send = device.module.copy_in
+    monkeypatch.setattr(device.module, "copy_in", lambda *args: (sent.append(args), send(*args)))
+    optimizer.step(grads[:1])
+    assert not sent
+    optimizer.step(grads[1:])
+    assert len(sent) == 1
+    np.testing.assert_array_equal(optimizer.params[0].get(), nf_steps(3))
+
+
+def nf_steps(count: int) -> np.ndarray:
+    param = np.ones(5000, np.float32)
+    optimizer = nf.SGD([param])
+    for _ in range(count):
+        optimizer.step([np.ones(5000, np.float32)])
+    return param
+
+
 def test_gradients_may_have_any_layout(device: Device) -> None:
     grad = np.random.default_rng(1).normal(size=(30, 40)).astype(np.float32)
     on_gpu, on_cpu = cuda.asarray(np.ones((40, 15), np.float32)), np.ones((40, 15), np.float32)

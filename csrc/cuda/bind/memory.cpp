@@ -1,3 +1,4 @@
+#include <set>
 #include <stdexcept>
 
 #include "place.h"
@@ -6,17 +7,29 @@ namespace npfuse::device::bind {
 
 namespace {
 
-// Device memory that Python owns.
+// Device memory that Python owns. It goes back when the streams it was used on have done what they were asked.
 class Memory {
 public:
     Memory(const Place& place, std::size_t size) : place_(place), size_(size) {
         const Use use(place.device);
         data_ = allocate(size, place.stream());
     }
-    ~Memory() { release(data_, place_.device, place_.stream()); }
+    ~Memory() {
+        for (const Address other : others_) {
+            try {
+                const Use use(place_.device);
+                wait_for(place_.stream(), at(other));
+            } catch (const Error&) {  // that stream is gone, and what was in it done
+            }
+        }
+        release(data_, place_.device, place_.stream());
+    }
     Memory(const Memory&) = delete;
     Memory& operator=(const Memory&) = delete;
 
+    void used_on(Address stream) {
+        if (stream != place_.stream_address) others_.insert(stream);
+    }
     Address pointer() const { return reinterpret_cast<Address>(data_); }
     std::size_t size() const { return size_; }
 
@@ -24,6 +37,7 @@ private:
     Place place_;
     std::size_t size_;
     void* data_;
+    std::set<Address> others_;
 };
 
 CopyCall copy_call(Address strided, Address contiguous, int item_size, const std::vector<long long>& shape,
@@ -61,6 +75,7 @@ void register_memory(py::module_& module) {
         .def_readonly("stream", &Place::stream_address);
     py::class_<Memory>(module, "Memory", py::module_local())
         .def(py::init<const Place&, std::size_t>(), py::arg("place"), py::arg("size"))
+        .def("used_on", &Memory::used_on)
         .def_property_readonly("pointer", &Memory::pointer)
         .def_property_readonly("size", &Memory::size);
 

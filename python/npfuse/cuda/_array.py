@@ -43,6 +43,14 @@ class Array:
         size = math.prod(shape) * _storage.itemsize(storage)
         return cls(native.Memory(native.Place(device, stream), size), shape, storage, device, stream)
 
+    def on(self, place: Any, *, written: bool = False) -> int:
+        """Return where the numbers are for work at a place, whose stream waits for what fills them."""
+        _device.native().wait_for(place, self._stream)
+        self._memory.used_on(place.stream)
+        if written:
+            self._stream = place.stream
+        return int(self._memory.pointer)
+
     @property
     def dtype(self) -> np.dtype[Any]:
         """What its numbers are."""
@@ -120,7 +128,7 @@ class Array:
         """Return the array as DLPack has it, ready for work on a stream."""
         native = _device.native()
         if stream != -1:
-            native.wait_for(native.Place(self.device, 1 if stream is None else stream), self._stream)
+            self.on(native.Place(self.device, 1 if stream is None else stream))
         strides = [math.prod(self.shape[axis + 1 :]) for axis in range(self.ndim)]
         dtype = _storage.as_dlpack(self._storage)
         return native.lend(self._memory, self._memory.pointer, self.device, dtype, list(self.shape), strides)

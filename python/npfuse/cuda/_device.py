@@ -9,6 +9,9 @@ from typing import Any
 __all__ = ["is_available"]
 
 
+_ready: ModuleType | None = None
+
+
 def load() -> ModuleType:
     """Return the compiled module; an ImportError says that this build has none."""
     return importlib.import_module("npfuse._cuda")
@@ -33,10 +36,13 @@ def state() -> str:
 
 def native() -> Any:
     """Return the compiled module, having made sure that there is a GPU to run it on."""
-    reason = reason_against()
-    if reason is not None:
-        raise RuntimeError(f"npfuse.cuda cannot run: {reason}")
-    return load()
+    global _ready
+    if _ready is None:
+        reason = reason_against()
+        if reason is not None:
+            raise RuntimeError(f"npfuse.cuda cannot run: {reason}")
+        _ready = load()
+    return _ready
 
 
 def is_available() -> bool:

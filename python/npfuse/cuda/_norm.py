@@ -91,6 +91,7 @@ def clip_by_global_norm(arrays: Sequence[Any], max_norm: float, *, stream: Any =
     norm = norm_of(work, list(zip(operands, addresses, strict=True)))
     if math.isfinite(norm) and norm > largest:
         for operand, address in zip(operands, addresses, strict=True):
+            work.writes(operand)
             storage = _storage.FLOATS.index(operand.storage)
             work.native.scale(work.place, address, storage, operand.size, largest / norm)
             work.written(operand, address)

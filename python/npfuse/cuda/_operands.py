@@ -99,8 +99,7 @@ def operand_of(name: str, array: Any, place: Any) -> Operand:
     if device != place.device:
         raise ValueError(f"{name} is on GPU {device}, but the arrays before it are on GPU {place.device}")
     if isinstance(array, Array):
-        _device.native().wait_for(place, array._stream)
-        operand = Operand(name, array, array._memory.pointer, array._storage, array.shape, (), True)
+        operand = Operand(name, array, array.on(place), array._storage, array.shape, (), True)
         return operand._replace(strides=dense_strides(operand))
     return _from_interface(name, array, place) if has_interface(array) else _from_dlpack(name, array, place)
 

@@ -213,6 +213,9 @@ class Updater:
         records, kinds = records[order], kinds[order]
         first, record_of_tile = dealt_out(records["size"], self._native.update_tile)
         records["first_tile"] = first[:-1]
+        for slot in self._slots:
+            for operand in (slot.parameter, *slot.states, *([] if slot.master is None else [slot.master])):
+                work.writes(operand)
         on_device = [self._uploaded(work, "records", records), self._uploaded(work, "tiles", record_of_tile)]
         for kind in np.unique(kinds):
             here = np.flatnonzero(kinds == kind)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npfuse.cuda import _device, _libraries, _storage
+from npfuse.cuda._array import Array
 from npfuse.cuda._operands import Operand, device_of, is_number, operand_of
 
 
@@ -60,7 +61,13 @@ class Work:
             raise ValueError(f"{name} must be of shape {shape}, got {operand.shape}")
         if not operand.writeable:
             raise ValueError(f"{name} is read-only")
+        self.writes(operand)
         return out, operand
+
+    def writes(self, operand: Operand) -> None:
+        """Have whoever reads an array of ours next wait for this work's stream."""
+        if isinstance(operand.owner, Array):
+            operand.owner.on(self.place, written=True)
 
     def contiguous(
         self, operand: Operand, shape: tuple[int, ...] | None = None, avoid: tuple[Operand, ...] = ()
