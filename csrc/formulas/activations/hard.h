@@ -61,7 +61,7 @@ struct HardSwish {
 
     template <class T>
     NPFUSE_FORMULA static T backward(T dy, T x) {
-        T slope = fma(T(2), x, T(3)) / T(6);
+        T slope = fma(T(2), x, T(3)) * (T(1) / T(6));
         T dx = x <= T(-3) ? T(0) : dy * slope;
         dx = x >= T(3) ? dy : dx;
         return x != x ? x : dx;

@@ -105,8 +105,9 @@ NPFUSE_FORMULA Pair<double> split(double a) {
 }
 
 // Dekker's product and Knuth's sum: exact but for the very last addition, and for operands so large or small that
-// the error terms leave the range of double; those that become NaN are dropped.
-NPFUSE_FORMULA double fma(double a, double b, double c) {
+// the error terms leave the range of double; those that become NaN are dropped. A call, as its text in each formula
+// made this instruction set, which few still need, the largest of all.
+[[gnu::noinline, gnu::const]] inline double fma(double a, double b, double c) {
     Pair<double> x = split(a), y = split(b);
     double product = a * b;
     double product_error = ((x.hi * y.hi - product) + x.hi * y.lo + x.lo * y.hi) + x.lo * y.lo;
