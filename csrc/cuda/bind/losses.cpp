@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "../../summation.h"
 #include "place.h"
-#include "summation.h"
 
 namespace npfuse::device::bind {
 

@@ -1,5 +1,5 @@
+#include "../../summation.h"
 #include "place.h"
-#include "summation.h"
 
 namespace npfuse::device::bind {
 

@@ -1,7 +1,7 @@
 #include <utility>
 
+#include "../../summation.h"
 #include "place.h"
-#include "summation.h"
 
 namespace npfuse::device::bind {
 
