@@ -21,13 +21,15 @@ inline constexpr int square_size = line_bytes / sizeof(T);
 template <class T>
 class Square {
 public:
-    NPFUSE_FORMULA void load(int i, const T* source) { __builtin_memcpy(&lines_[i], source, line_bytes); }
-    NPFUSE_FORMULA void store(int i, T* target) const { __builtin_memcpy(target, &lines_[i], line_bytes); }
+    [[gnu::always_inline]] void load(int i, const T* source) { __builtin_memcpy(&lines_[i], source, line_bytes); }
+    [[gnu::always_inline]] void store(int i, T* target) const { __builtin_memcpy(target, &lines_[i], line_bytes); }
 
     // Squares of two by two, then of four by four, and so on, change places across the diagonal.
     template <int step = 1>
-    NPFUSE_FORMULA void transpose() {
+    [[gnu::always_inline]] void transpose() {
+#ifndef __CUDACC__  // which does not know it, and transposes nothing
 #pragma GCC unroll 16
+#endif
         for (int i = 0; i < size; ++i)
             if (!(i & step)) exchange<step>(lines_[i], lines_[i + step], typename IndicesUpTo<size>::type());
         if constexpr (2 * step < size) transpose<2 * step>();
@@ -38,7 +40,7 @@ private:
     typedef T Line __attribute__((vector_size(line_bytes)));
 
     template <int step, int... lane>
-    NPFUSE_FORMULA static void exchange(Line& a, Line& b, Indices<lane...>) {
+    [[gnu::always_inline]] static void exchange(Line& a, Line& b, Indices<lane...>) {
         const Line first = chosen<(lane & step ? size + lane - step : lane)...>(a, b);
         b = chosen<(lane & step ? size + lane : lane + step)...>(a, b);
         a = first;
@@ -46,7 +48,7 @@ private:
 
     // Numbers of a, counted from 0, and of b, counted on from there.
     template <int... place>
-    NPFUSE_FORMULA static Line chosen(Line a, Line b) {
+    [[gnu::always_inline]] static Line chosen(Line a, Line b) {
 #if defined(__clang__)
         return __builtin_shufflevector(a, b, place...);
 #else
