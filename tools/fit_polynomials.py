@@ -175,6 +175,9 @@ TAIL_END = {
     "double": mpf("38.7"),
 }  # where the tail is below half the least subnormal, a times its density too
 
+TANH_SPLIT = mpf("0.6875")  # up to here tanh is a polynomial, beyond it an exponential
+TANH_SHRINK_SPLIT = mpf("0.90625")  # x - tanh(x) likewise
+
 SELU_SCALE = mpf("1.0507009873554804934193349852946")
 SELU_ALPHA = mpf("1.6732632423543772848170429916717")
 
@@ -204,10 +207,15 @@ def erf_near_zero(z):
 
 
 def tanh_shrink(z):
-    """(x - tanh(x)) / x^3 = 1/3 - 2/15 * z + tanh_shrink(z) * z^2 with z = x^2."""
+    """(x - tanh(x)) / x^3 = 1/3 + tanh_shrink(z) * z with z = x^2."""
     z = max(z, mpf("1e-18"))
     x = mpmath.sqrt(z)
-    return ((x - mpmath.tanh(x)) / x**3 - mpf(1) / 3 + 2 * z / 15) / z**2
+    return ((x - mpmath.tanh(x)) / x**3 - mpf(1) / 3) / z
+
+
+def tanh_tail(z):
+    """(tanh(x) - x) / x^3 with z = x^2."""
+    return -mpf(1) / 3 - z * tanh_shrink(z)
 
 
 def log1p_tail(x):
@@ -308,13 +316,23 @@ def polynomials(target: Target) -> list[Polynomial]:
             degree=4 if is_float else 9,
         ),
         Polynomial(
+            name="tanh_tail",
+            variable="z",
+            meaning=f"tanh(x) = x + x * z * tanh_tail(z), z = x^2 <= {float(TANH_SPLIT):g}^2",
+            function=tanh_tail,
+            weight=lambda z: max(z, mpf("1e-9")) / (1 + z * tanh_tail(z)),
+            low=mpf(0),
+            high=TANH_SPLIT**2,
+            degree=5 if is_float else 12,
+        ),
+        Polynomial(
             name="tanh_shrink_tail",
             variable="z",
-            meaning="x - tanh(x) = x^3 * (1/3 + z * (-2/15 + z * tanh_shrink_tail(z))), z = x^2 <= 1",
+            meaning=f"x - tanh(x) = x^3 * (1/3 + z * tanh_shrink_tail(z)), z = x^2 <= {float(TANH_SHRINK_SPLIT):g}^2",
             function=tanh_shrink,
-            weight=lambda z: max(z * z, mpf("1e-9")) / (mpf(1) / 3 - 2 * z / 15 + z * z * tanh_shrink(z)),
+            weight=lambda z: max(z, mpf("1e-9")) / (mpf(1) / 3 + z * tanh_shrink(z)),
             low=mpf(0),
-            high=mpf(1),
+            high=TANH_SHRINK_SPLIT**2,
             degree=6 if is_float else 14,
         ),
     ]
@@ -328,6 +346,8 @@ def constants(target: Target) -> list[tuple[str, str]]:
         "normal_tail_offset": TAIL_OFFSET,
         "normal_tail_centre": TAIL_CENTRE[target.type],
         "normal_tail_end": TAIL_END[target.type],
+        "tanh_split": TANH_SPLIT,
+        "tanh_shrink_split": TANH_SHRINK_SPLIT,
         "inverse_sqrt_2pi": 1 / mpmath.sqrt(2 * mpmath.pi),
         "sqrt_half": mpmath.sqrt(mpf(1) / 2),
     }
@@ -335,7 +355,6 @@ def constants(target: Target) -> list[tuple[str, str]]:
         "ln2": mpmath.log(2),
         "sqrt_2": mpmath.sqrt(2),
         "third": mpf(1) / 3,
-        "two_fifteenths": mpf(2) / 15,
         "gelu_tanh_linear": 2 * sqrt_2_over_pi,
         "gelu_tanh_cubic": 2 * sqrt_2_over_pi * mpf("0.044715"),
         "quick_gelu_beta": mpf("1.702"),

@@ -22,13 +22,13 @@ struct Gelu {
 
     template <class T>
     NPFUSE_FORMULA static T forward(T x) {
-        // relu(x) - |x| * P(X < -|x|)
+        // |x| * P(X < -|x|)
         T a = bounded_absolute(x, Constants<T>::normal_tail_end);
         NormalTail<T> tail = normal_tail<T>({a, T(0)}, two_product(T(-0.5) * a, a));
         T factor = a * tail.density.scale;
         T product = factor * tail.numerator.hi;
         T product_lo = fma(factor, tail.numerator.lo, fma(factor, tail.numerator.hi, -product));
-        return relu_minus(x, ratio<T>({product, product_lo}, tail.denominator));
+        return opened(x, ratio<T>({product, product_lo}, tail.denominator));
     }
 
     template <class T>
@@ -90,11 +90,11 @@ struct GeluTanh {
 
     template <class T>
     NPFUSE_FORMULA static T forward(T x) {
-        // The gate's argument is Lift::lowest there.
-        constexpr T shut = T(sizeof(T) == 4 ? -10.9 : -21.6);
-        T bounded = at_least(x, shut);
-        Pair<T> z = gelu_tanh_gate(bounded).z;
-        return half_open(x, bounded, z.hi, exp_lifted(minus_distance(z), Lift<T>::bits));
+        // The gate's argument is -Lift::lowest there.
+        constexpr T shut = T(sizeof(T) == 4 ? 10.9 : 21.6);
+        T distance = bounded_absolute(x, shut);
+        Pair<T> z = gelu_tanh_gate(distance).z;
+        return half_open(x, distance, exp_lifted<T>({-z.hi, -z.lo}, Lift<T>::bits));
     }
 
     template <class T>
@@ -130,9 +130,9 @@ struct QuickGelu {
 
     template <class T>
     NPFUSE_FORMULA static T forward(T x) {
-        T bounded = at_least(x, Lift<T>::lowest / Constants<T>::quick_gelu_beta);
-        Pair<T> z = gate(bounded);
-        return half_open(x, bounded, z.hi, exp_lifted(minus_distance(z), Lift<T>::bits));
+        T distance = bounded_absolute(x, -Lift<T>::lowest / Constants<T>::quick_gelu_beta);
+        Pair<T> z = gate(distance);
+        return half_open(x, distance, exp_lifted<T>({-z.hi, -z.lo}, Lift<T>::bits));
     }
 
     template <class T>

@@ -80,11 +80,11 @@ struct Softsign {
     template <class T>
     NPFUSE_FORMULA static T backward(T dy, T x) {
         // Beyond the bound the square of the quotient is 0.
-        Pair<T> bottom = two_sum(T(1), at_most(absolute(x), T(sizeof(T) == 4 ? 0x1p80 : 0x1p600)));
+        Pair<T> bottom = two_sum(T(1), bounded_absolute(x, T(sizeof(T) == 4 ? 0x1p80 : 0x1p600)));
         T quotient = T(1) / bottom.hi;
         T rest = fma(-quotient, bottom.hi, T(1)) - quotient * bottom.lo;
         Pair<T> square = two_product(quotient, quotient);
-        return dy * (square.hi + fma(T(2) * square.hi, rest, square.lo));
+        return dy * unless_nan(x, square.hi + fma(T(2) * square.hi, rest, square.lo));
     }
 };
 

@@ -25,8 +25,8 @@ struct Silu {
     template <class T>
     NPFUSE_FORMULA static T forward(T x) {
         using L = Lift<T>;
-        T z = at_least(x, L::lowest);
-        return half_open(x, z, z, exp_lifted(-absolute(z), L::bits));
+        T distance = bounded_absolute(x, -L::lowest);
+        return half_open(x, distance, exp_lifted(-distance, L::bits));
     }
 
     template <class T>

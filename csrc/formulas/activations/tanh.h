@@ -47,24 +47,24 @@ struct TanhShrink {
     NPFUSE_FORMULA static T forward(T x) {
         using C = Constants<T>;
         T magnitude = absolute(x);
+        // x * (z * (1/3 + z * tail)), z = x^2
         Pair<T> z = two_product(magnitude, magnitude);
-        // x^3 * (1/3 - z * (2/15 - z * tail))
-        T tail = -tanh_shrink_tail(z.hi);
-        T inner = fma(z.hi, tail, C::two_fifteenths);
-        T inner_lo = fma(z.hi, tail, C::two_fifteenths - inner) + C::two_fifteenths_lo;
-        T product = z.hi * inner;
-        T product_lo = fma(z.hi, inner_lo, fma(z.hi, inner, -product));
-        Pair<T> factor = fast_two_sum(C::third, -product);
-        factor.lo += C::third_lo - product_lo;
-        T cube = z.hi * factor.hi;
-        T cube_lo = fma(z.hi, factor.lo, fma(z.lo, factor.hi, fma(z.hi, factor.hi, -cube)));
-        T near = fma(magnitude, cube, magnitude * cube_lo);
+        T tail = tanh_shrink_tail(z.hi);
+        T factor = fma(z.hi, tail, C::third);
+        T factor_lo = fma(z.hi, tail, C::third - factor) + C::third_lo;
+        T product = z.hi * factor;
+        T product_lo = fma(z.hi, factor_lo, fma(z.lo, factor, fma(z.hi, factor, -product)));
+        T near = fma(magnitude, product, magnitude * product_lo);
 
-        Pair<T> tanh = unevaluated(tanh_ratio(x));
-        Pair<T> rest = fast_two_sum(magnitude, -tanh.hi);
-        T far = rest.hi + (rest.lo - tanh.lo);
-        far = magnitude < Format<T>::infinity ? far : magnitude;
-        return unless_nan(x, with_sign(magnitude < T(1) ? near : far, x));
+        // |x| - 1 + 2 / s: |x| - 1 is a multiple of the quotient's last bit.
+        T bounded = bounded_absolute(x, tanh_saturated<T>);
+        OnePlusExp<T> s(bounded + bounded);
+        T quotient = T(2) / s.sum;
+        T quotient_lo = fma(-quotient, s.rest(), fma(-quotient, s.sum, T(2))) * (T(0.5) * quotient);
+        Pair<T> distance = fast_two_sum(magnitude, T(-1));
+        Pair<T> sum = fast_two_sum(distance.hi, quotient);
+        T far = unless_infinite(magnitude, sum.hi + (sum.lo + (distance.lo + quotient_lo)));
+        return with_sign(magnitude < C::tanh_shrink_split ? near : far, x);
     }
 
     template <class T>

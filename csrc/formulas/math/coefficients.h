@@ -15,6 +15,8 @@ struct Constants<float> {
     static constexpr float normal_tail_offset = 0x1.ep0f;
     static constexpr float normal_tail_centre = 0x1p2f;
     static constexpr float normal_tail_end = 0x1.d66666p3f;
+    static constexpr float tanh_split = 0x1.6p-1f;
+    static constexpr float tanh_shrink_split = 0x1.dp-1f;
     static constexpr float inverse_sqrt_2pi = 0x1.988454p-2f;
     static constexpr float sqrt_half = 0x1.6a09e6p-1f;
     static constexpr float ln2 = 0x1.62e43p-1f;
@@ -23,8 +25,6 @@ struct Constants<float> {
     static constexpr float sqrt_2_lo = 0x1.9fcef4p-26f;
     static constexpr float third = 0x1.555556p-2f;
     static constexpr float third_lo = -0x1.555556p-27f;
-    static constexpr float two_fifteenths = 0x1.111112p-3f;
-    static constexpr float two_fifteenths_lo = -0x1.dddddep-28f;
     static constexpr float gelu_tanh_linear = 0x1.988454p0f;
     static constexpr float gelu_tanh_linear_lo = -0x1.857936p-25f;
     static constexpr float gelu_tanh_cubic = 0x1.2444f2p-4f;
@@ -92,16 +92,27 @@ NPFUSE_FORMULA float erf_near_zero(float z) {
                       0x1.3532d8p-8f);
 }
 
-// x - tanh(x) = x^3 * (1/3 + z * (-2/15 + z * tanh_shrink_tail(z))), z = x^2 <= 1; relative error 2^-29.7
+// tanh(x) = x + x * z * tanh_tail(z), z = x^2 <= 0.6875^2; relative error 2^-29.4
+NPFUSE_FORMULA float tanh_tail(float z) {
+    return polynomial(z,  //
+                      -0x1.55555p-2f,
+                      0x1.110f7ep-3f,
+                      -0x1.b9c3fep-5f,
+                      0x1.61d646p-6f,
+                      -0x1.040d76p-7f,
+                      0x1.fb9106p-10f);
+}
+
+// x - tanh(x) = x^3 * (1/3 + z * tanh_shrink_tail(z)), z = x^2 <= 0.90625^2; relative error 2^-28.0
 NPFUSE_FORMULA float tanh_shrink_tail(float z) {
     return polynomial(z,  //
-                      0x1.ba1b32p-5f,
-                      -0x1.663fcp-6f,
-                      0x1.219886p-7f,
-                      -0x1.cae91p-9f,
-                      0x1.4c4844p-10f,
-                      -0x1.71ae82p-12f,
-                      0x1.b4743cp-15f);
+                      -0x1.11110ap-3f,
+                      0x1.ba185ap-5f,
+                      -0x1.6608a6p-6f,
+                      0x1.1f8f3ap-7f,
+                      -0x1.b5f2ep-9f,
+                      0x1.104eacp-10f,
+                      -0x1.7cd45cp-13f);
 }
 
 template <>
@@ -111,6 +122,8 @@ struct Constants<double> {
     static constexpr double normal_tail_offset = 0x1.ep0;
     static constexpr double normal_tail_centre = 0x1.8p2;
     static constexpr double normal_tail_end = 0x1.359999999999ap5;
+    static constexpr double tanh_split = 0x1.6p-1;
+    static constexpr double tanh_shrink_split = 0x1.dp-1;
     static constexpr double inverse_sqrt_2pi = 0x1.9884533d43651p-2;
     static constexpr double sqrt_half = 0x1.6a09e667f3bcdp-1;
     static constexpr double ln2 = 0x1.62e42fefa39efp-1;
@@ -119,8 +132,6 @@ struct Constants<double> {
     static constexpr double sqrt_2_lo = -0x1.bdd3413b26456p-54;
     static constexpr double third = 0x1.5555555555555p-2;
     static constexpr double third_lo = 0x1.5555555555555p-56;
-    static constexpr double two_fifteenths = 0x1.1111111111111p-3;
-    static constexpr double two_fifteenths_lo = 0x1.1111111111111p-59;
     static constexpr double gelu_tanh_linear = 0x1.9884533d43651p0;
     static constexpr double gelu_tanh_linear_lo = -0x1.cbc0d30ebfd15p-54;
     static constexpr double gelu_tanh_cubic = 0x1.2444f2a4d8b4bp-4;
@@ -219,24 +230,42 @@ NPFUSE_FORMULA double erf_near_zero(double z) {
                       -0x1.39edcce50015ep-23);
 }
 
-// x - tanh(x) = x^3 * (1/3 + z * (-2/15 + z * tanh_shrink_tail(z))), z = x^2 <= 1; relative error 2^-58.6
+// tanh(x) = x + x * z * tanh_tail(z), z = x^2 <= 0.6875^2; relative error 2^-59.6
+NPFUSE_FORMULA double tanh_tail(double z) {
+    return polynomial(z,  //
+                      -0x1.5555555555554p-2,
+                      0x1.1111111110f14p-3,
+                      -0x1.ba1ba1b9fe53ep-5,
+                      0x1.664f487bf510dp-6,
+                      -0x1.226e346fc2739p-7,
+                      0x1.d6d3a6abdb68dp-9,
+                      -0x1.7da0dc0d82437p-10,
+                      0x1.353cf44278f94p-11,
+                      -0x1.f3df2d1b1f6bdp-13,
+                      0x1.8db8951b096aep-14,
+                      -0x1.27fd6024cbe1fp-15,
+                      0x1.65da4ec8dfe67p-17,
+                      -0x1.f0b42b2529f8dp-20);
+}
+
+// x - tanh(x) = x^3 * (1/3 + z * tanh_shrink_tail(z)), z = x^2 <= 0.90625^2; relative error 2^-57.0
 NPFUSE_FORMULA double tanh_shrink_tail(double z) {
     return polynomial(z,  //
-                      0x1.ba1ba1ba1b6cfp-5,
-                      -0x1.664f4882a64d4p-6,
-                      0x1.226e3558fc1d2p-7,
-                      -0x1.d6d3cfaa18c78p-9,
-                      0x1.7da34e6781ad8p-10,
-                      -0x1.3557182be731bp-11,
-                      0x1.f56b35f065da9p-13,
-                      -0x1.9609934afed81p-14,
-                      0x1.4751c1b9c9323p-15,
-                      -0x1.033e8a254c899p-16,
-                      0x1.85fc2fa42c703p-18,
-                      -0x1.04f038fd9714cp-19,
-                      0x1.186598de46dacp-21,
-                      -0x1.9db1d7fb9be83p-24,
-                      0x1.3092069eaecc9p-27);
+                      -0x1.111111111110cp-3,
+                      0x1.ba1ba1ba1b0a8p-5,
+                      -0x1.664f48828c992p-6,
+                      0x1.226e35552a628p-7,
+                      -0x1.d6d3ceedb7d98p-9,
+                      0x1.7da341e4e480dp-10,
+                      -0x1.355680c9d22c3p-11,
+                      0x1.f560d5e499078p-13,
+                      -0x1.95c6e83344655p-14,
+                      0x1.4616dbb1be1bcp-15,
+                      -0x1.fdfb1c22a529bp-17,
+                      0x1.70bcf7ef7215fp-18,
+                      -0x1.bf60594e9a3f6p-20,
+                      0x1.82fc0f80ef4c9p-22,
+                      -0x1.572af37734dd7p-25);
 }
 
 NPFUSE_FORMULAS_END

@@ -7,32 +7,18 @@
 
 NPFUSE_FORMULAS_BEGIN
 
-// relu(x) - q, where q is |x| times the probability that belongs to -|x|. NaN if x is.
+// x times the probability that belongs to x, given |x| times the one that belongs to -|x|; NaN if x is.
 template <class T>
-NPFUSE_FORMULA T relu_minus(T x, Ratio<T> q) {
-    Pair<T> y = fast_two_sum(x < T(0) ? T(-0.0) : x, -q.hi);
-    // Below 0 y.lo is none, and what mends y.hi may be subnormal: it is rounded with y.hi, not before.
-    T mended = fma(-q.rest, q.inverse, x < T(0) ? y.hi : y.lo);
-    return unless_infinite(x, (x < T(0) ? T(-0.0) : y.hi) + mended);
+NPFUSE_FORMULA T opened(T x, Ratio<T> held_back) {
+    return x < T(0) ? -rounded(held_back) : x - rounded(held_back);
 }
 
-// -|x|, however far.
+// x * sigmoid(z) for a z of x's sign, given t = exp(-|z|) * Lift::up and |x|, at most where the gate is shut; <= 1 ULP.
 template <class T>
-NPFUSE_FORMULA Pair<T> minus_distance(Pair<T> x) {
-    return {minus_absolute(x.hi), x.hi < T(0) ? x.lo : -x.lo};
-}
-
-// x * sigmoid(z) for a gate that is open (1) from z = 40 on and shut (0) where x is below `lowest`, given
-// t = exp(-|z|) * Lift::up and x at least lowest; <= 1 ULP.
-template <class T>
-NPFUSE_FORMULA T half_open(T x, T bounded, T z, Pair<T> t) {
-    constexpr T one = Lift<T>::up;
-    bool negative = z < T(0);
-    T gate = negative ? t.hi : one, gate_lo = negative ? t.lo : T(0);
-    T product = bounded * gate;
-    T product_lo = fma(bounded, gate_lo, fma(bounded, gate, -product));
-    T y = rounded(ratio_by_one_plus<T>({product, product_lo}, t.hi, one));
-    return z <= T(40) ? with_sign(y, x) : x;  // the sign: the remainder of -0 is 0
+NPFUSE_FORMULA T half_open(T x, T distance, Pair<T> t) {
+    T product = distance * t.hi;
+    T product_lo = fma(distance, t.lo, fma(distance, t.hi, -product));
+    return opened(x, ratio_by_one_plus<T>({product, product_lo}, t.hi, Lift<T>::up));
 }
 
 // x * sigmoid(z), <= 1 ULP.

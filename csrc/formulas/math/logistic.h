@@ -14,12 +14,12 @@ NPFUSE_FORMULA Scaled<T> exp_minus_absolute(T x) {
     return exp_scaled(-bounded_absolute(x, -L::lowest), L::bits);
 }
 
-// The logistic function of x, given t = exp(-|x|) * Lift::up: of -|x| it is t / (1 + t), of |x| 1 / (1 + t).
+// The logistic function of x, given t = exp(-|x|) * Lift::up: of -|x| it is t / (1 + t), and at x and -x it adds up
+// to 1.
 template <class T>
 NPFUSE_FORMULA T sigmoid_of(T x, Pair<T> t) {
-    bool negative = x < T(0);
-    Pair<T> numerator = {negative ? t.hi : Lift<T>::up, negative ? t.lo : T(0)};
-    return unless_nan(x, rounded(ratio_by_one_plus(numerator, t.hi, Lift<T>::up)));
+    T below = rounded(ratio_by_one_plus(t, t.hi, Lift<T>::up));
+    return unless_nan(x, x < T(0) ? below : T(1) - below);
 }
 
 // <= 1 ULP, all x; subnormal results within one step.
@@ -55,12 +55,44 @@ NPFUSE_FORMULA Ratio<T> tanh_ratio(T x) {
     return {y, rest - fma(y, u.lo, u.lo), inverse};
 }
 
+// 1 + exp(x) for 0 < x < 88 (float), 700 (double), rounded once. What is lost of a term smaller than half the sum's
+// unit, 1 beside a large power or the power's own rounding error, is as nothing in 2 over the sum, beside 1.
+template <class T>
+struct OnePlusExp {
+    T sum, scale, growth, r_lo;
+
+    NPFUSE_FORMULA explicit OnePlusExp(T x) {
+        Reduced<T> reduced = reduce_exp(x, T(0), T(0));
+        scale = reduced.scale;
+        r_lo = reduced.r_lo;
+        growth = fma(reduced.r_hi * reduced.r_hi, exp_tail(reduced.r_hi), reduced.r_hi);
+        sum = fma(scale, growth, scale + T(1));
+    }
+
+    // What sum has been rounded by, and what it lacks of the reduced argument.
+    NPFUSE_FORMULA T rest() const { return fma(sum - T(1), r_lo, fma(scale, growth, (scale + T(1)) - sum)); }
+};
+
+template <class T>
+constexpr T tanh_saturated = T(sizeof(T) == 4 ? 10 : 20);
+
+// tanh(|x|) for |x| beyond tanh_split; something finite for NaN.
+template <class T>
+NPFUSE_FORMULA T tanh_beyond_split(T x) {
+    T a = bounded_absolute(x, tanh_saturated<T>);
+    OnePlusExp<T> s(a + a);
+    // 1 - 2 / s, where s - 2 is exact, until s grows so large that 2 is half its unit, a tie: a little less of 2 leaves
+    // all as it is but for s that large, from which it takes nothing, and the result is 1.
+    constexpr T quarter_unit = T(sizeof(T) == 4 ? 0x1p-26 : 0x1p-55);
+    return (s.sum - fma(s.scale, -quarter_unit, T(2))) / s.sum;
+}
+
 // <= 1 ULP, all x.
 template <class T>
 NPFUSE_FORMULA T tanh(T x) {
-    T y = with_sign(rounded(tanh_ratio(x)), x);
-    // Here x is the nearer number, and the quotient may miss it by one; and NaN stays NaN.
-    return absolute(x) >= T(sizeof(T) == 4 ? 0x1p-13 : 0x1p-27) ? y : x;
+    T a = absolute(x), z = a * a;
+    T near = fma(a * z, tanh_tail(z), a);
+    return with_sign(a > Constants<T>::tanh_split ? tanh_beyond_split(x) : near, x);
 }
 
 NPFUSE_FORMULAS_END
