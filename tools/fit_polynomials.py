@@ -169,7 +169,7 @@ LOG_LIMIT = 4 * mpf("0.17158") ** 2  # w for an argument of sqrt(2), squared
 
 # The tail of the normal distribution, P(X < -a), is exp(-a^2/2) over a line in a, but for a factor near 1.
 TAIL_SLOPE, TAIL_OFFSET = mpf("2.25"), mpf("1.875")
-TAIL_CENTRE = {"float": mpf(4), "double": mpf(6)}
+TAIL_CENTRE = {"float": mpf("4.9375"), "double": mpf(6)}
 TAIL_END = {
     "float": mpf("14.7"),
     "double": mpf("38.7"),

@@ -49,7 +49,7 @@ struct Gelu {
 // 2 * sqrt(2 / pi) * (x + 0.044715 * x^3): (1 + tanh(u)) / 2 is the sigmoid of 2 * u.
 template <class T>
 struct TanhGate {
-    Pair<T> z, minus_growth;  // minus_growth is -|x * dz/dx|
+    Pair<T> z, growth;  // growth is x * dz/dx
 };
 
 template <class T>
@@ -69,7 +69,7 @@ NPFUSE_FORMULA TanhGate<T> gelu_tanh_gate(T x) {
     T twice_lo = fma(T(2) * x, cubic_lo, fma(T(2) * x, cubic, -twice));
     Pair<T> growth = two_sum(z, twice);
     T growth_lo = growth.lo + (z_lo + twice_lo);
-    return {{z, z_lo}, {-absolute(growth.hi), growth.hi < T(0) ? growth_lo : -growth_lo}};
+    return {{z, z_lo}, {growth.hi, growth_lo}};
 }
 
 struct GeluTanh {
@@ -100,8 +100,8 @@ struct GeluTanh {
     template <class T>
     NPFUSE_FORMULA static T backward(T dy, T x) {
         constexpr T bound = T(sizeof(T) == 4 ? 11 : 22);  // the gate is shut or open from there on
-        TanhGate<T> gate = gelu_tanh_gate(at_most(at_least(x, -bound), bound));
-        return dy * gate_slope(gate.z, gate.minus_growth);
+        TanhGate<T> gate = gelu_tanh_gate(bounded_absolute(x, bound));
+        return dy * unless_nan(x, gate_slope(x < T(0), gate.z, gate.growth));
     }
 };
 
@@ -121,6 +121,10 @@ struct QuickGelu {
         .example = ">>> nf.quick_gelu(np.array([-np.inf, 0.0, 1000.0]))\narray([  -0.,    0., 1000.])",
     };
 
+    // The gate's argument is about -Lift::lowest there.
+    template <class T>
+    static constexpr T shut = -Lift<T>::lowest / Constants<T>::quick_gelu_beta;
+
     template <class T>
     NPFUSE_FORMULA static Pair<T> gate(T x) {
         using C = Constants<T>;
@@ -130,15 +134,15 @@ struct QuickGelu {
 
     template <class T>
     NPFUSE_FORMULA static T forward(T x) {
-        T distance = bounded_absolute(x, -Lift<T>::lowest / Constants<T>::quick_gelu_beta);
+        T distance = bounded_absolute(x, shut<T>);
         Pair<T> z = gate(distance);
         return half_open(x, distance, exp_lifted<T>({-z.hi, -z.lo}, Lift<T>::bits));
     }
 
     template <class T>
     NPFUSE_FORMULA static T backward(T dy, T x) {
-        Pair<T> z = gate(finite(x));
-        return dy * gate_slope(z, minus_absolute(z));
+        Pair<T> z = gate(bounded_absolute(x, shut<T>));
+        return dy * unless_nan(x, gate_slope(x < T(0), z, z));
     }
 };
 

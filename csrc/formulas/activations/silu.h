@@ -31,7 +31,8 @@ struct Silu {
 
     template <class T>
     NPFUSE_FORMULA static T backward(T dy, T x) {
-        return dy * gate_slope<T>({x, T(0)}, minus_absolute<T>({x, T(0)}));
+        Pair<T> distance = {bounded_absolute(x, -Lift<T>::lowest), T(0)};
+        return dy * unless_nan(x, gate_slope(x < T(0), distance, distance));
     }
 };
 
@@ -55,13 +56,13 @@ struct Swish {
 
     template <class T>
     NPFUSE_FORMULA static T forward(T x, T beta) {
-        return gated(x, stretched(beta, x));
+        return gated(x, beta);
     }
 
     template <class T>
     NPFUSE_FORMULA static T backward(T dy, T x, T beta) {
-        Pair<T> z = stretched(beta, x);
-        return dy * gate_slope(z, minus_absolute(z));
+        Pair<T> z = distance_of_product(beta, x, -Lift<T>::lowest);
+        return dy * unless_nan(x + beta, gate_slope(opposite(x, beta), z, z));
     }
 };
 

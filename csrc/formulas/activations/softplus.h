@@ -30,7 +30,7 @@ struct Softplus {
 
     template <class T>
     NPFUSE_FORMULA static T backward(T dy, T x, T beta) {
-        return dy * sigmoid(stretched(beta, x));
+        return dy * sigmoid_of_product(beta, x);
     }
 };
 

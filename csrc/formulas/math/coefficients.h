@@ -13,7 +13,7 @@ struct Constants<float> {
     static constexpr float log2_e = 0x1.715476p0f;
     static constexpr float normal_tail_slope = 0x1.2p1f;
     static constexpr float normal_tail_offset = 0x1.ep0f;
-    static constexpr float normal_tail_centre = 0x1p2f;
+    static constexpr float normal_tail_centre = 0x1.3cp2f;
     static constexpr float normal_tail_end = 0x1.d66666p3f;
     static constexpr float tanh_split = 0x1.6p-1f;
     static constexpr float tanh_shrink_split = 0x1.dp-1f;
@@ -35,8 +35,8 @@ struct Constants<float> {
     static constexpr float selu_scale_lo = -0x1.2adddap-25f;
     static constexpr float selu_scale_alpha = 0x1.c212ccp0f;
     static constexpr float selu_scale_alpha_lo = 0x1.903c0cp-26f;
-    static constexpr float normal_tail_middle = 0x1.6d6d78p-3f;
-    static constexpr float normal_tail_tilt = -0x1.f1753ap-1f;
+    static constexpr float normal_tail_middle = 0x1.2b1b54p-3f;
+    static constexpr float normal_tail_tilt = -0x1.cde724p-1f;
 };
 
 // exp(r) = 1 + r + r^2 * exp_tail(r), |r| <= ln(2)/2; relative error 2^-28.2
@@ -69,17 +69,17 @@ NPFUSE_FORMULA float log_tail(float z) {
 }
 
 // P(X < -a) = exp(-a^2/2) * (0.9375 + p * (middle + tilt * u + u^2 * normal_tail_shape(u))) /
-// (2.25 * a + 1.875), u = p - 0.5, p = a / (a + 4), 0 <= a <= 14.7; relative error 2^-28.4
+// (2.25 * a + 1.875), u = p - 0.5, p = a / (a + 4.9375), 0 <= a <= 14.7; relative error 2^-27.7
 NPFUSE_FORMULA float normal_tail_shape(float u) {
     return polynomial(u,  //
-                      0x1.d271dcp0f,
-                      -0x1.1795dp1f,
-                      0x1.ae10ap0f,
-                      -0x1.25265ap-1f,
-                      -0x1.4823f4p-2f,
-                      0x1.9c8916p-2f,
-                      0x1.a45586p-6f,
-                      -0x1.5369acp-3f);
+                      0x1.ffb3d8p0f,
+                      -0x1.8ed3fap1f,
+                      0x1.dcc726p1f,
+                      -0x1.b2235cp1f,
+                      0x1.1462c6p1f,
+                      -0x1.3e609cp-1f,
+                      -0x1.a56fdcp-2f,
+                      0x1.8555a8p-2f);
 }
 
 // erf(x) = x + x * erf_near_zero(z), z = x^2 <= 0.25; relative error 2^-28.9

@@ -21,12 +21,8 @@ NPFUSE_FORMULA NormalTail<T> normal_tail(Pair<T> a, Pair<T> minus_half_square) {
     using C = Constants<T>;
     constexpr T slope = C::normal_tail_slope * Lift<T>::up, offset = C::normal_tail_offset * Lift<T>::up;
     Scaled<T> e = exp_scaled(minus_half_square, Lift<T>::bits);
-    // p = a / (a + centre) = 1 - centre / (a + centre): of the smaller one's relative error.
-    T inverse = T(1) / (a.hi + C::normal_tail_centre);
-    bool is_far = a.hi > C::normal_tail_centre;
-    T part = is_far ? -C::normal_tail_centre : a.hi;
-    T p = fma(part, inverse, is_far ? T(1) : T(0));
-    T u = fma(part, inverse, is_far ? T(0.5) : T(-0.5));  // p - 1/2
+    T p = a.hi / (a.hi + C::normal_tail_centre);
+    T u = p - T(0.5);
     // The larger terms are added to each other first: they nearly cancel, or the rest is small.
     T line_through_middle = fma(u, C::normal_tail_tilt, C::normal_tail_middle);
     T factor = fma(p * (u * u), normal_tail_shape(u), fma(p, line_through_middle, C::normal_tail_offset / 2 - T(1)));

@@ -83,23 +83,18 @@ NPFUSE_FORMULA Scaled<T> exp_scaled(Pair<T> x, T lift) {
     return {e.hi, fma(e.hi, r.lo, e.lo), reduced.scale};
 }
 
-// The same in one piece.
+// The same in one piece and in fewer operations. Relative error 2^-25.1 (float), 2^-54.1 (double).
 template <class T>
 NPFUSE_FORMULA Pair<T> exp_lifted(Pair<T> x, T lift) {
     Reduced<T> reduced = reduce_exp(x.hi, x.lo, lift);
-    Pair<T> growth = growth_pair(reduced);
-    T hi = fma(reduced.scale, growth.hi, reduced.scale);
-    return {hi, fma(reduced.scale, growth.lo, fma(reduced.scale, growth.hi, reduced.scale - hi))};
-}
-
-// The same of one number, in fewer operations. Relative error 2^-25.1 (float), 2^-54.1 (double).
-template <class T>
-NPFUSE_FORMULA Pair<T> exp_lifted(T x, T lift) {
-    Reduced<T> reduced = reduce_exp(x, T(0), lift);
     T r = reduced.r_hi + reduced.r_lo;
     T growth = reduced.r_hi + fma(r * r, expm1_tail(r), reduced.r_lo);
     T hi = fma(reduced.scale, growth, reduced.scale);
     return {hi, fma(reduced.scale, growth, reduced.scale - hi)};
+}
+template <class T>
+NPFUSE_FORMULA Pair<T> exp_lifted(T x, T lift) {
+    return exp_lifted<T>({x, T(0)}, lift);
 }
 
 // exp(x) - 1 for x <= 0, given 2^k. Relative error 2^-26.5 (float), 2^-55.5 (double), or twice that of -1.

@@ -21,38 +21,44 @@ NPFUSE_FORMULA T half_open(T x, T distance, Pair<T> t) {
     return opened(x, ratio_by_one_plus<T>({product, product_lo}, t.hi, Lift<T>::up));
 }
 
-// x * sigmoid(z), <= 1 ULP.
+// x * sigmoid(beta * x), <= 1 ULP.
 template <class T>
-NPFUSE_FORMULA T gated(T x, Pair<T> z) {
-    T factor = z.hi < least_exponent<T> ? with_sign(T(0), x) : finite(x);
-    Parts<T> gate = sigmoid_parts(z);
-    // The mantissa may exceed 1, and x be the largest number: halved, it overflows no more.
-    T half = gate.k < T(0) ? T(0.5) : T(1);
-    T y = fma(factor, gate.hi * half, factor * (gate.lo * half));
-    T result = times_power_of_two(y, gate.k < T(0) ? gate.k + T(1) : gate.k);
-    T opened = z.hi < T(0) ? result : x;  // what a gate that is not shut lets through of an infinite x
-    return unless_nan(z.hi, absolute(x) == Format<T>::infinity ? opened : result);
+NPFUSE_FORMULA T gated(T x, T beta) {
+    constexpr T end = -least_exponent<T>;
+    Pair<T> z = distance_of_product(beta, x, end);
+    Parts<T> t = exp_parts<T>({-z.hi, -z.lo});
+    PowerOfTwo<T> power(t.k);
+    // t / (1 + t) of half of x, lest the product exceed the largest number, before the power of two.
+    T half = z.hi < end ? T(0.5) * bounded_absolute(x, Format<T>::largest) : T(0);
+    T product = half * t.hi;
+    T product_lo = fma(half, t.lo, fma(half, t.hi, -product));
+    T number = t.hi * power.upper;
+    T inverse = T(1) / (T(1) + number);
+    T quotient = product * inverse;
+    T rest = fma(-quotient, number, product - quotient) + product_lo;
+    T held_back = fma(rest, inverse, quotient) * (power.upper + power.upper) * power.lower;
+    bool below_zero = (z.hi > T(0)) & opposite(x, beta);
+    T magnitude = below_zero ? held_back : absolute(x) - held_back;
+    return unless_nan(x + beta, with_sign(magnitude, x));
 }
 
-// d/dx of x * sigmoid(z), where minus_growth is -|x * dz/dx|: sigmoid(z) * (1 + x * dz/dx * sigmoid(-z)).
+// d/dx of x * sigmoid(z), given |z| and |x * dz/dx|: sigmoid(z) * (1 + x * dz/dx * sigmoid(-z)).
 // <= 2 ULP, or 2^-24 (2^-53) where it crosses zero.
 template <class T>
-NPFUSE_FORMULA T gate_slope(Pair<T> z, Pair<T> minus_growth) {
-    // At -|z| it is t * upper * (1 - |growth| * upper), and the derivatives at x and -x add up to 1.
+NPFUSE_FORMULA T gate_slope(bool below_zero, Pair<T> distance, Pair<T> growth) {
+    // At -|z| it is t * upper * (1 - growth * upper), t = exp(-|z|), and the derivatives at x and -x add up to 1.
     using L = Lift<T>;
     constexpr T one = T(1);
-    Pair<T> exponent = minus_absolute(z, -L::lowest);
-    Reduced<T> reduced = reduce_exp(exponent.hi, exponent.lo, L::bits);
-    Pair<T> t = exp_pair(reduced.r_hi + reduced.r_lo);
-    Pair<T> upper = inverse_of_one_plus(t.hi * (reduced.scale * L::down));
-    T bracket = fma(minus_growth.hi, upper.hi, one);
-    T bracket_lo = fma(minus_growth.hi, upper.hi, one - bracket);
-    bracket_lo = fma(minus_growth.lo, upper.hi, fma(minus_growth.hi, upper.lo, bracket_lo));
-    T lower = t.hi * upper.hi;
-    T lower_lo = fma(t.hi, upper.lo, fma(t.lo, upper.hi, fma(t.hi, upper.hi, -lower)));
-    T product = fma(lower, bracket, fma(lower, bracket_lo, lower_lo * bracket));
-    T below = product * reduced.scale * L::down;
-    return unless_nan(z.hi, z.hi < T(0) ? below : one - below);
+    Pair<T> t = exp_lifted<T>({-distance.hi, -distance.lo}, L::bits);
+    T inverse = one / (L::up + t.hi);
+    T upper = inverse * L::up;
+    T upper_lo = fma(-inverse, t.hi, one - upper) * upper;
+    T bracket = fma(-growth.hi, upper, one);
+    T bracket_lo = fma(-growth.hi, upper, one - bracket) - fma(growth.hi, upper_lo, growth.lo * upper);
+    T lower = t.hi * upper;
+    T lower_lo = fma(t.hi, upper_lo, fma(t.lo, upper, fma(t.hi, upper, -lower)));
+    T below = fma(lower, bracket, fma(lower, bracket_lo, lower_lo * bracket)) * L::down;
+    return below_zero ? below : one - below;
 }
 
 NPFUSE_FORMULAS_END

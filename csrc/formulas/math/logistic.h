@@ -14,19 +14,18 @@ NPFUSE_FORMULA Scaled<T> exp_minus_absolute(T x) {
     return exp_scaled(-bounded_absolute(x, -L::lowest), L::bits);
 }
 
-// The logistic function of x, given t = exp(-|x|) * Lift::up: of -|x| it is t / (1 + t), and at x and -x it adds up
-// to 1.
+// The logistic function of -|x|, given exp(-|x|) * Lift::up. At x and -x it adds up to 1.
 template <class T>
-NPFUSE_FORMULA T sigmoid_of(T x, Pair<T> t) {
-    T below = rounded(ratio_by_one_plus(t, t.hi, Lift<T>::up));
-    return unless_nan(x, x < T(0) ? below : T(1) - below);
+NPFUSE_FORMULA T sigmoid_below_zero(Pair<T> t) {
+    return rounded(ratio_by_one_plus(t, t.hi, Lift<T>::up));
 }
 
 // <= 1 ULP, all x; subnormal results within one step.
 template <class T>
 NPFUSE_FORMULA T sigmoid(T x) {
     using L = Lift<T>;
-    return sigmoid_of(x, exp_lifted(-bounded_absolute(x, -L::lowest), L::bits));
+    T below = sigmoid_below_zero(exp_lifted(-bounded_absolute(x, -L::lowest), L::bits));
+    return unless_nan(x, x < T(0) ? below : T(1) - below);
 }
 
 // sigmoid(x) * sigmoid(-x) * factor, for a power of two. <= 1 ULP, all x; subnormal results within one step.

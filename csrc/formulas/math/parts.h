@@ -88,22 +88,34 @@ NPFUSE_FORMULA Pair<T> shrunk(T x, T divisor) {
     return {hi, fma(-hi, divisor, bounded) / divisor};
 }
 
-// The logistic function.
+// 2^k in two factors, both normal numbers, for integers k <= 0 that exp can yield; upper alone will do beside 1.
 template <class T>
-NPFUSE_FORMULA Parts<T> sigmoid_parts(Pair<T> x) {
-    constexpr T one = T(1);
-    Parts<T> e = exp_parts(minus_absolute(x));
-    bool negative = x.hi < T(0);
-    Pair<T> numerator = {negative ? e.hi : one, negative ? e.lo : T(0)};
-    Pair<T> y = unevaluated(ratio_by_one_plus(numerator, e.hi * power_beside_one(e.k), one));
-    return {y.hi, y.lo, negative ? e.k : T(0)};
+struct PowerOfTwo {
+    T upper, lower;
+
+    NPFUSE_FORMULA explicit PowerOfTwo(T k) {
+        using F = Format<T>;
+        constexpr T round = F::round + T(F::exponent_bias), least = T(1 - F::exponent_bias);
+        T taken = at_least(k, least);
+        upper = from_bits<T>(to_bits(taken + round) << F::fraction_bits);
+        lower = from_bits<T>(to_bits((k - taken) + round) << F::fraction_bits);
+    }
+};
+
+// |factor * x| in two parts, at most `bound`; for NaN, something finite. 0 times infinity is 0.
+template <class T>
+NPFUSE_FORMULA Pair<T> distance_of_product(T factor, T x, T bound) {
+    Pair<T> product = two_product(absolute(factor), bounded_absolute(x, Format<T>::largest));
+    return {bounded(product.hi, bound), product.hi < bound ? product.lo : T(0)};
 }
 
-// <= 1 ULP.
+// sigmoid(factor * x), <= 1 ULP.
 template <class T>
-NPFUSE_FORMULA T sigmoid(Pair<T> x) {
+NPFUSE_FORMULA T sigmoid_of_product(T factor, T x) {
     using L = Lift<T>;
-    return sigmoid_of(x.hi, exp_lifted(minus_absolute(x, -L::lowest), L::bits));
+    Pair<T> z = distance_of_product(factor, x, -L::lowest);
+    T below = sigmoid_below_zero(exp_lifted<T>({-z.hi, -z.lo}, L::bits));
+    return unless_nan(x + factor, opposite(x, factor) ? below : T(1) - below);
 }
 
 NPFUSE_FORMULAS_END

@@ -74,12 +74,23 @@ NPFUSE_FORMULA T at_most(T x, T bound) {
     return x > bound ? bound : x;
 }
 
-// min(|x|, bound), and NaN becomes bound too: compared as integers, which takes one quick instruction.
+// min(x, bound) for x >= 0, and NaN becomes bound too: compared as integers, which takes one quick instruction.
 template <class T>
-NPFUSE_FORMULA T bounded_absolute(T x, T bound) {
-    typename Format<T>::SignedBits magnitude = to_bits(absolute(x)), limit = to_bits(bound);
+NPFUSE_FORMULA T bounded(T x, T bound) {
+    typename Format<T>::SignedBits magnitude = to_bits(x), limit = to_bits(bound);
     typename Format<T>::SignedBits smaller = magnitude < limit ? magnitude : limit;
     return from_bits<T>(smaller);
+}
+
+template <class T>
+NPFUSE_FORMULA T bounded_absolute(T x, T bound) {
+    return bounded(absolute(x), bound);
+}
+
+// Whether x and y are of opposite signs, zeros among them.
+template <class T>
+NPFUSE_FORMULA bool opposite(T x, T y) {
+    return typename Format<T>::SignedBits(to_bits(x) ^ to_bits(y)) < 0;
 }
 
 // The result for NaN is that NaN itself, whatever the formula made of it: the same bits on every machine.
