@@ -10,14 +10,14 @@ NPFUSE_FORMULAS_BEGIN
 template <class T>
 NPFUSE_FORMULA T scaled_expm1(Pair<T> alpha, Pair<T> x) {
     Pair<T> y = expm1_pair(minus_absolute(x));
-    return fma(alpha.hi, y.hi, fma(alpha.hi, y.lo, alpha.lo * y.hi));
+    return fma(alpha.hi, y.hi, fma(alpha.hi, y.lo, times(alpha.lo, y.hi)));
 }
 
 // alpha * exp(x) for x <= 0, <= 1 ULP.
 template <class T>
 NPFUSE_FORMULA T scaled_exp(Pair<T> alpha, Pair<T> x) {
     Parts<T> e = exp_parts(minus_absolute(x));
-    return times_power_of_two(fma(alpha.hi, e.hi, fma(alpha.hi, e.lo, alpha.lo * e.hi)), e.k);
+    return times_power_of_two(fma(alpha.hi, e.hi, fma(alpha.hi, e.lo, times(alpha.lo, e.hi))), e.k);
 }
 
 struct Elu {
@@ -44,7 +44,7 @@ struct Elu {
     template <class T>
     NPFUSE_FORMULA static T backward(T dy, T x, T alpha) {
         T slope = scaled_exp<T>({alpha, T(0)}, {x, T(0)});
-        T dx = x > T(0) ? dy : dy * slope;
+        T dx = x > T(0) ? dy : times(dy, slope);
         return unless_nan(x, dx);
     }
 };
@@ -67,7 +67,7 @@ struct Selu {
     NPFUSE_FORMULA static T forward(T x) {
         using C = Constants<T>;
         T below = scaled_expm1<T>({C::selu_scale_alpha, C::selu_scale_alpha_lo}, {x, T(0)});
-        T above = fma(C::selu_scale, x, C::selu_scale_lo * finite(x));
+        T above = fma(C::selu_scale, x, times(C::selu_scale_lo, finite(x)));
         T y = x < T(0) ? below : above;
         return x == T(0) ? x : y;
     }
@@ -76,7 +76,7 @@ struct Selu {
     NPFUSE_FORMULA static T backward(T dy, T x) {
         using C = Constants<T>;
         T slope = scaled_exp<T>({C::selu_scale_alpha, C::selu_scale_alpha_lo}, {x, T(0)});
-        return unless_nan(x, dy * (x > T(0) ? C::selu_scale : slope));
+        return unless_nan(x, times(dy, x > T(0) ? C::selu_scale : slope));
     }
 };
 
@@ -104,7 +104,7 @@ struct Celu {
     template <class T>
     NPFUSE_FORMULA static T backward(T dy, T x, T alpha) {
         T slope = scaled_exp<T>({T(1), T(0)}, shrunk(x, alpha));
-        T dx = x > T(0) ? dy : dy * slope;
+        T dx = x > T(0) ? dy : times(dy, slope);
         return unless_nan(x, dx);
     }
 };

@@ -14,17 +14,17 @@ template <class Gate>
 struct Gated {
     template <class T>
     NPFUSE_FORMULA static T forward(T gate, T x) {
-        return Gate::forward(gate) * x;
+        return times(Gate::forward(gate), x);
     }
 
     template <class T>
     NPFUSE_FORMULA static T backward_gate(T dy, T gate, T x) {
-        return Gate::backward(dy * x, gate);
+        return Gate::backward(times(dy, x), gate);
     }
 
     template <class T>
     NPFUSE_FORMULA static T backward_x(T dy, T gate, T) {
-        return Gate::forward(gate) * dy;
+        return times(Gate::forward(gate), dy);
     }
 };
 

@@ -24,9 +24,9 @@ struct Gelu {
     NPFUSE_FORMULA static T forward(T x) {
         // |x| * P(X < -|x|)
         T a = bounded_absolute(x, Constants<T>::normal_tail_end);
-        NormalTail<T> tail = normal_tail<T>({a, T(0)}, two_product(T(-0.5) * a, a));
+        NormalTail<T> tail = normal_tail(a);
         T factor = a * tail.density.scale;
-        T product = factor * tail.numerator.hi;
+        T product = times(factor, tail.numerator.hi);
         T product_lo = fma(factor, tail.numerator.lo, fma(factor, tail.numerator.hi, -product));
         return opened(x, ratio<T>({product, product_lo}, tail.denominator));
     }
@@ -35,14 +35,14 @@ struct Gelu {
     NPFUSE_FORMULA static T backward(T dy, T x) {
         // At -|x| it is P(X < -|x|) - |x| * density, and the derivatives at x and -x add up to 1.
         T a = bounded_absolute(x, Constants<T>::normal_tail_end);
-        NormalTail<T> tail = normal_tail<T>({a, T(0)}, two_product(T(-0.5) * a, a));
+        NormalTail<T> tail = normal_tail(a);
         Pair<T> q = unevaluated(ratio(tail.numerator, tail.denominator));
         constexpr T density = Constants<T>::inverse_sqrt_2pi * Lift<T>::down;
-        T slope = -a * density;
+        T slope = times(-a, density);
         T slope_lo = fma(-a, density, -slope);
         T below = fma(slope, tail.density.hi, q.hi) + fma(slope, tail.density.lo, fma(slope_lo, tail.density.hi, q.lo));
-        T scaled = below * tail.density.scale;
-        return dy * unless_nan(x, x < T(0) ? scaled : T(1) - scaled);
+        T scaled = times(below, tail.density.scale);
+        return times(dy, unless_nan(x, x < T(0) ? scaled : T(1) - scaled));
     }
 };
 
@@ -57,15 +57,15 @@ NPFUSE_FORMULA TanhGate<T> gelu_tanh_gate(T x) {
     using C = Constants<T>;
     Pair<T> square = two_product(x, x);
     // linear + cubic * x^2
-    T cubic = C::gelu_tanh_cubic * square.hi;
+    T cubic = times(C::gelu_tanh_cubic, square.hi);
     T cubic_lo = fma(C::gelu_tanh_cubic, square.hi, -cubic) +
-                 fma(C::gelu_tanh_cubic, square.lo, C::gelu_tanh_cubic_lo * square.hi);
+                 fma(C::gelu_tanh_cubic, square.lo, times(C::gelu_tanh_cubic_lo, square.hi));
     Pair<T> slope = two_sum(C::gelu_tanh_linear, cubic);
     T slope_lo = slope.lo + (C::gelu_tanh_linear_lo + cubic_lo);
-    T z = x * slope.hi;
+    T z = times(x, slope.hi);
     T z_lo = fma(x, slope_lo, fma(x, slope.hi, -z));
     // x * dz/dx is z + 2 * cubic * x^3
-    T twice = T(2) * x * cubic;
+    T twice = times(T(2) * x, cubic);
     T twice_lo = fma(T(2) * x, cubic_lo, fma(T(2) * x, cubic, -twice));
     Pair<T> growth = two_sum(z, twice);
     T growth_lo = growth.lo + (z_lo + twice_lo);
@@ -88,20 +88,21 @@ struct GeluTanh {
         .example = ">>> nf.gelu_tanh(np.array([-np.inf, 0.0, 1000.0]))\narray([  -0.,    0., 1000.])",
     };
 
+    // The gate's argument is about -Lift::lowest there.
+    template <class T>
+    static constexpr T shut = T(sizeof(T) == 4 ? 11.68 : 24.3105);
+
     template <class T>
     NPFUSE_FORMULA static T forward(T x) {
-        // The gate's argument is -Lift::lowest there.
-        constexpr T shut = T(sizeof(T) == 4 ? 10.9 : 21.6);
-        T distance = bounded_absolute(x, shut);
+        T distance = bounded_absolute(x, shut<T>);
         Pair<T> z = gelu_tanh_gate(distance).z;
         return half_open(x, distance, exp_lifted<T>({-z.hi, -z.lo}, Lift<T>::bits));
     }
 
     template <class T>
     NPFUSE_FORMULA static T backward(T dy, T x) {
-        constexpr T bound = T(sizeof(T) == 4 ? 11 : 22);  // the gate is shut or open from there on
-        TanhGate<T> gate = gelu_tanh_gate(bounded_absolute(x, bound));
-        return dy * unless_nan(x, gate_slope(x < T(0), gate.z, gate.growth));
+        TanhGate<T> gate = gelu_tanh_gate(bounded_absolute(x, shut<T>));
+        return times(dy, unless_nan(x, gate_slope(x < T(0), gate.z, gate.growth)));
     }
 };
 
@@ -128,7 +129,7 @@ struct QuickGelu {
     template <class T>
     NPFUSE_FORMULA static Pair<T> gate(T x) {
         using C = Constants<T>;
-        T hi = C::quick_gelu_beta * x;
+        T hi = times(C::quick_gelu_beta, x);
         return {hi, fma(C::quick_gelu_beta_lo, x, fma(C::quick_gelu_beta, x, -hi))};
     }
 
@@ -142,7 +143,7 @@ struct QuickGelu {
     template <class T>
     NPFUSE_FORMULA static T backward(T dy, T x) {
         Pair<T> z = gate(bounded_absolute(x, shut<T>));
-        return dy * unless_nan(x, gate_slope(x < T(0), z, z));
+        return times(dy, unless_nan(x, gate_slope(x < T(0), z, z)));
     }
 };
 

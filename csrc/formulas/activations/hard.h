@@ -28,7 +28,7 @@ struct HardSigmoid {
     template <class T>
     NPFUSE_FORMULA static T backward(T dy, T x, T alpha, T beta) {
         // By the signs of the line's heights over 0 and 1, which rounding keeps.
-        T dx = (fma(alpha, x, beta) > T(0)) & (fma(alpha, x, beta - T(1)) < T(0)) ? alpha * dy : T(0);
+        T dx = (fma(alpha, x, beta) > T(0)) & (fma(alpha, x, beta - T(1)) < T(0)) ? times(alpha, dy) : T(0);
         return x != x ? x : dx;
     }
 };
@@ -47,12 +47,13 @@ struct HardSwish {
 
     template <class T>
     NPFUSE_FORMULA static T forward(T x) {
-        // The product is formed exactly, and x + 3 too, so that only the quotient rounds; it is mended by what is left.
+        // The product is formed exactly, and x + 3 too where |x| <= 3, so that only the quotient rounds; it is mended
+        // by what is left.
         constexpr T sixth = T(1) / T(6);
-        Pair<T> height = two_sum(x, T(3));
+        Pair<T> height = fast_two_sum(T(3), x);
         Pair<T> product = two_product(x, height.hi);
         T numerator_lo = fma(x, height.lo, product.lo);
-        T quotient = product.hi * sixth;
+        T quotient = times(product.hi, sixth);
         T rest = fma(T(-6), quotient, product.hi) + numerator_lo;
         T middle = fma(rest, sixth, quotient);
         T left = x <= T(-3) ? T(-0.0) : middle;
@@ -62,7 +63,7 @@ struct HardSwish {
     template <class T>
     NPFUSE_FORMULA static T backward(T dy, T x) {
         T slope = fma(T(2), x, T(3)) * (T(1) / T(6));
-        T dx = x <= T(-3) ? T(0) : dy * slope;
+        T dx = x <= T(-3) ? T(0) : times(dy, slope);
         dx = x >= T(3) ? dy : dx;
         return x != x ? x : dx;
     }

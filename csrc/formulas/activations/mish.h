@@ -27,7 +27,7 @@ struct Mish {
         bool negative = x < T(0);
         Scaled<T> e = exp_minus_absolute(x);
         T scale = e.scale * L::down;
-        T t = e.hi * scale, t_lo = e.lo * scale;
+        T t = times(e.hi, scale), t_lo = times(e.lo, scale);
 
         T step = negative ? t : t + t, step_lo = negative ? t_lo : t_lo + t_lo;
         Pair<T> sum = two_sum(negative ? T(2) : T(1), step);
@@ -40,12 +40,12 @@ struct Mish {
         // The numerator, for x < 0 without the power of two in t.
         T other = negative ? e.hi : T(1), other_lo = negative ? e.lo : T(0);
         T top = sum.hi * other;
-        T top_lo = fma(sum.hi, other, -top) + fma(sum.hi, other_lo, sum.lo * other);
+        T top_lo = fma(sum.hi, other, -top) + fma(sum.hi, other_lo, times(sum.lo, other));
 
         Pair<T> y = unevaluated(ratio<T>({top, top_lo}, {hi, lo}));
         T bounded = negative ? -bounded_absolute(x, -L::lowest) : finite(x);
-        T product = fma(bounded, y.hi, bounded * y.lo);
-        T result = negative ? product * e.scale * L::down : product;
+        T product = fma(bounded, y.hi, times(bounded, y.lo));
+        T result = negative ? times(times(product, e.scale), L::down) : product;
         return unless_nan(x, x == T(0) ? x : unless_infinite(x, result));
     }
 
@@ -57,7 +57,7 @@ struct Mish {
         bool negative = x < T(0);
         Scaled<T> e = exp_minus_absolute(x);
         T scale = e.scale * L::down;
-        T t = e.hi * scale, t_lo = e.lo * scale;
+        T t = times(e.hi, scale), t_lo = times(e.lo, scale);
         T magnitude = bounded_absolute(x, -L::lowest);
         T bounded = negative ? -magnitude : magnitude;
 
@@ -81,10 +81,10 @@ struct Mish {
 
         T other = negative ? e.hi : T(1), other_lo = negative ? e.lo : T(0);
         T numerator = top * other;
-        T numerator_lo = fma(top, other, -numerator) + fma(top, other_lo, top_lo * other);
+        T numerator_lo = fma(top, other, -numerator) + fma(top, other_lo, times(top_lo, other));
         Pair<T> once = unevaluated(ratio<T>({numerator, numerator_lo}, {root, root_lo}));
         T slope_of_mish = rounded(ratio<T>(once, {root, root_lo}));
-        return dy * unless_nan(x, negative ? slope_of_mish * e.scale * L::down : slope_of_mish);
+        return times(dy, unless_nan(x, negative ? times(slope_of_mish * e.scale, L::down) : slope_of_mish));
     }
 };
 

@@ -70,12 +70,12 @@ struct LeakyRelu {
 
     template <class T>
     NPFUSE_FORMULA static T forward(T x, T negative_slope) {
-        return x > T(0) ? x : negative_slope * x;
+        return x > T(0) ? x : times(negative_slope, x);
     }
 
     template <class T>
     NPFUSE_FORMULA static T backward(T dy, T x, T negative_slope) {
-        T dx = x > T(0) ? dy : negative_slope * dy;
+        T dx = x > T(0) ? dy : times(negative_slope, dy);
         return x != x ? x : dx;
     }
 };
@@ -108,7 +108,7 @@ struct Prelu {
 
     template <class T>
     NPFUSE_FORMULA static T backward_parameter(T dy, T x, T) {
-        return x > T(0) ? T(0) : dy * x;
+        return x > T(0) ? T(0) : times(dy, x);
     }
 };
 

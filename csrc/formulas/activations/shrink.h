@@ -71,9 +71,10 @@ struct Softsign {
     NPFUSE_FORMULA static T forward(T x) {
         T a = absolute(x);
         Pair<T> bottom = two_sum(T(1), a);
-        T quotient = a / bottom.hi;
+        T inverse = T(1) / bottom.hi;
+        T quotient = times(a, inverse);
         T rest = fma(-quotient, bottom.lo, fma(-quotient, bottom.hi, a));
-        T y = quotient + rest / bottom.hi;
+        T y = fma(rest, inverse, quotient);
         return with_sign(a == Format<T>::infinity ? T(1) : y, x);
     }
 
@@ -82,9 +83,9 @@ struct Softsign {
         // Beyond the bound the square of the quotient is 0.
         Pair<T> bottom = two_sum(T(1), bounded_absolute(x, T(sizeof(T) == 4 ? 0x1p80 : 0x1p600)));
         T quotient = T(1) / bottom.hi;
-        T rest = fma(-quotient, bottom.hi, T(1)) - quotient * bottom.lo;
+        T rest = fma(-quotient, bottom.hi, T(1)) - times(quotient, bottom.lo);
         Pair<T> square = two_product(quotient, quotient);
-        return dy * unless_nan(x, square.hi + fma(T(2) * square.hi, rest, square.lo));
+        return times(dy, unless_nan(x, square.hi + fma(T(2) * square.hi, rest, square.lo)));
     }
 };
 

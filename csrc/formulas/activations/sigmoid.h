@@ -26,7 +26,7 @@ struct Sigmoid {
 
     template <class T>
     NPFUSE_FORMULA static T backward(T dy, T x) {
-        return dy * logistic_density(x, T(1));
+        return times(dy, logistic_density(x, T(1)));
     }
 };
 

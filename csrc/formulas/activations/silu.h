@@ -24,15 +24,14 @@ struct Silu {
 
     template <class T>
     NPFUSE_FORMULA static T forward(T x) {
-        using L = Lift<T>;
-        T distance = bounded_absolute(x, -L::lowest);
-        return half_open(x, distance, exp_lifted(-distance, L::bits));
+        T distance = bounded_absolute(x, -Lift<T>::lowest);
+        return half_open(x, distance, exp_lifted(-distance, Lift<T>::bits));
     }
 
     template <class T>
     NPFUSE_FORMULA static T backward(T dy, T x) {
         Pair<T> distance = {bounded_absolute(x, -Lift<T>::lowest), T(0)};
-        return dy * unless_nan(x, gate_slope(x < T(0), distance, distance));
+        return times(dy, unless_nan(x, gate_slope(x < T(0), distance, distance)));
     }
 };
 
@@ -62,7 +61,7 @@ struct Swish {
     template <class T>
     NPFUSE_FORMULA static T backward(T dy, T x, T beta) {
         Pair<T> z = distance_of_product(beta, x, -Lift<T>::lowest);
-        return dy * unless_nan(x + beta, gate_slope(opposite(x, beta), z, z));
+        return times(dy, unless_nan(x + beta, gate_slope(opposite(x, beta), z, z)));
     }
 };
 

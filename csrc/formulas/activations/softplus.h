@@ -30,7 +30,7 @@ struct Softplus {
 
     template <class T>
     NPFUSE_FORMULA static T backward(T dy, T x, T beta) {
-        return dy * sigmoid_of_product(beta, x);
+        return times(dy, sigmoid_of_product(beta, x));
     }
 };
 
@@ -53,7 +53,7 @@ struct LogSigmoid {
 
     template <class T>
     NPFUSE_FORMULA static T backward(T dy, T x) {
-        return dy * sigmoid(-x);
+        return times(dy, sigmoid(-x));
     }
 };
 

@@ -27,7 +27,7 @@ struct Tanh {
 
     template <class T>
     NPFUSE_FORMULA static T backward(T dy, T x) {
-        return dy * logistic_density(T(2) * x, T(4));
+        return times(dy, logistic_density(T(2) * x, T(4)));
     }
 };
 
@@ -52,9 +52,9 @@ struct TanhShrink {
         T tail = tanh_shrink_tail(z.hi);
         T factor = fma(z.hi, tail, C::third);
         T factor_lo = fma(z.hi, tail, C::third - factor) + C::third_lo;
-        T product = z.hi * factor;
+        T product = times(z.hi, factor);
         T product_lo = fma(z.hi, factor_lo, fma(z.lo, factor, fma(z.hi, factor, -product)));
-        T near = fma(magnitude, product, magnitude * product_lo);
+        T near = fma(magnitude, product, times(magnitude, product_lo));
 
         // |x| - 1 + 2 / s: |x| - 1 is a multiple of the quotient's last bit.
         T bounded = bounded_absolute(x, tanh_saturated<T>);
@@ -71,7 +71,7 @@ struct TanhShrink {
     NPFUSE_FORMULA static T backward(T dy, T x) {
         Pair<T> ratio = unevaluated(tanh_ratio(x));
         Pair<T> tanh = fast_two_sum(ratio.hi, ratio.lo);
-        return dy * unless_nan(x, fma(tanh.hi, tanh.hi, T(2) * tanh.hi * tanh.lo));
+        return times(dy, unless_nan(x, fma(tanh.hi, tanh.hi, times(T(2) * tanh.hi, tanh.lo))));
     }
 };
 

@@ -7,13 +7,6 @@
 
 NPFUSE_FORMULAS_BEGIN
 
-// max(|x|, bound), NaN if x is: compared as integers, which takes one quick instruction.
-template <class T>
-NPFUSE_FORMULA T absolute_at_least(T x, T bound) {
-    typename Format<T>::SignedBits magnitude = to_bits(absolute(x)), limit = to_bits(bound);
-    return from_bits<T>(magnitude > limit ? magnitude : limit);
-}
-
 // exp(-|x|), and the same before the power of two is multiplied in: a weight may bring it back where it has
 // underflowed.
 template <class T>

@@ -25,11 +25,19 @@ NPFUSE_FORMULA NormalTail<T> normal_tail(Pair<T> a, Pair<T> minus_half_square) {
     T u = p - T(0.5);
     // The larger terms are added to each other first: they nearly cancel, or the rest is small.
     T line_through_middle = fma(u, C::normal_tail_tilt, C::normal_tail_middle);
-    T factor = fma(p * (u * u), normal_tail_shape(u), fma(p, line_through_middle, C::normal_tail_offset / 2 - T(1)));
+    T factor =
+        fma(times(p, u * u), normal_tail_shape(u), fma(p, line_through_middle, C::normal_tail_offset / 2 - T(1)));
     Pair<T> numerator = fast_two_sum(e.hi, fma(e.hi, factor, e.lo));
     // The offset has so few bits that the line's error comes out exactly, whichever term is the larger.
     T line = fma(slope, a.hi, offset);
     return {e, numerator, {line, fma(slope, a.lo, fma(slope, a.hi, offset - line))}};
+}
+
+// The same of one number; a division of a subnormal one would take long, and the tail doesn't tell it from the least.
+template <class T>
+NPFUSE_FORMULA NormalTail<T> normal_tail(T a) {
+    T not_tiny = absolute_at_least(a, T(sizeof(T) == 4 ? 0x1p-60 : 0x1p-500));
+    return normal_tail<T>({not_tiny, T(0)}, two_product(T(-0.5) * not_tiny, not_tiny));
 }
 
 // <= 1.3 ULP, all x; subnormal results within one step.

@@ -15,7 +15,8 @@ struct Scaled {
     T hi, lo, scale;
 };
 
-// Where exp(x) is subnormal or nearly infinite, exp(x) * 2^bits or exp(x) * 2^-bits is neither.
+// Where exp(x) is subnormal or nearly infinite, exp(x) * 2^bits or exp(x) * 2^-bits is neither. x * exp(x) is 0 long
+// before `lowest`, where the power of two of exp(x) * 2^bits comes out as 0, too; above `highest` exp(x) is infinite.
 template <class T>
 struct Lift;
 
@@ -23,14 +24,14 @@ template <>
 struct Lift<float> {
     static constexpr float bits = 64;
     static constexpr float up = 0x1p64f, down = 0x1p-64f;
-    static constexpr float lowest = -110, highest = 89;  // x * exp(x) is 0 below, exp(x) infinite above
+    static constexpr float lowest = -132.4f, highest = 89;
 };
 
 template <>
 struct Lift<double> {
     static constexpr double bits = 512;
     static constexpr double up = 0x1p512, down = 0x1p-512;
-    static constexpr double lowest = -760, highest = 710;
+    static constexpr double lowest = -1064, highest = 710;
 };
 
 // x + x_lo = k * ln(2) + r_hi + r_lo, |r_hi| <= ln(2)/2; scale is 2^(k + lift).
@@ -56,14 +57,14 @@ NPFUSE_FORMULA Reduced<T> reduce_exp(T x, T x_lo, T lift) {
 template <class T>
 NPFUSE_FORMULA Pair<T> exp_pair(T r) {
     Pair<T> sum = fast_two_sum(T(1), r);
-    return fast_two_sum(sum.hi, fma(r * r, exp_tail(r), sum.lo));
+    return fast_two_sum(sum.hi, fma(times(r, r), exp_tail(r), sum.lo));
 }
 
 // exp(r) - 1 of a reduced argument. Relative error 2^-26.5 (float), 2^-55.5 (double).
 template <class T>
 NPFUSE_FORMULA Pair<T> growth_pair(Reduced<T> reduced) {
     T r = reduced.r_hi + reduced.r_lo;
-    return fast_two_sum(reduced.r_hi, fma(r * r, expm1_tail(r), reduced.r_lo));
+    return fast_two_sum(reduced.r_hi, fma(times(r, r), expm1_tail(r), reduced.r_lo));
 }
 
 // exp(x) * 2^lift for a result in the range of normal numbers. Relative error of hi + lo as above.
@@ -88,7 +89,7 @@ template <class T>
 NPFUSE_FORMULA Pair<T> exp_lifted(Pair<T> x, T lift) {
     Reduced<T> reduced = reduce_exp(x.hi, x.lo, lift);
     T r = reduced.r_hi + reduced.r_lo;
-    T growth = reduced.r_hi + fma(r * r, expm1_tail(r), reduced.r_lo);
+    T growth = reduced.r_hi + fma(times(r, r), expm1_tail(r), reduced.r_lo);
     T hi = fma(reduced.scale, growth, reduced.scale);
     return {hi, fma(reduced.scale, growth, reduced.scale - hi)};
 }
@@ -112,7 +113,7 @@ NPFUSE_FORMULA T exp(T x) {
     T lift = x < T(0) ? L::bits : -L::bits;
     T drop = x < T(0) ? L::down : L::up;
     Scaled<T> e = exp_scaled(at_most(at_least(x, L::lowest), L::highest), lift);
-    return (e.hi + e.lo) * e.scale * drop;
+    return times((e.hi + e.lo) * e.scale, drop);
 }
 
 // <= 1.4 ULP, all x.

@@ -16,7 +16,7 @@ NPFUSE_FORMULA T opened(T x, Ratio<T> held_back) {
 // x * sigmoid(z) for a z of x's sign, given t = exp(-|z|) * Lift::up and |x|, at most where the gate is shut; <= 1 ULP.
 template <class T>
 NPFUSE_FORMULA T half_open(T x, T distance, Pair<T> t) {
-    T product = distance * t.hi;
+    T product = times(distance, t.hi);
     T product_lo = fma(distance, t.lo, fma(distance, t.hi, -product));
     return opened(x, ratio_by_one_plus<T>({product, product_lo}, t.hi, Lift<T>::up));
 }
@@ -29,14 +29,14 @@ NPFUSE_FORMULA T gated(T x, T beta) {
     Parts<T> t = exp_parts<T>({-z.hi, -z.lo});
     PowerOfTwo<T> power(t.k);
     // t / (1 + t) of half of x, lest the product exceed the largest number, before the power of two.
-    T half = z.hi < end ? T(0.5) * bounded_absolute(x, Format<T>::largest) : T(0);
-    T product = half * t.hi;
+    T half = z.hi < end ? times(T(0.5), bounded_absolute(x, Format<T>::largest)) : T(0);
+    T product = times(half, t.hi);
     T product_lo = fma(half, t.lo, fma(half, t.hi, -product));
-    T number = t.hi * power.upper;
+    T number = times(t.hi, power.upper);
     T inverse = T(1) / (T(1) + number);
-    T quotient = product * inverse;
+    T quotient = times(product, inverse);
     T rest = fma(-quotient, number, product - quotient) + product_lo;
-    T held_back = fma(rest, inverse, quotient) * (power.upper + power.upper) * power.lower;
+    T held_back = times(times(fma(rest, inverse, quotient), power.upper + power.upper), power.lower);
     bool below_zero = (z.hi > T(0)) & opposite(x, beta);
     T magnitude = below_zero ? held_back : absolute(x) - held_back;
     return unless_nan(x + beta, with_sign(magnitude, x));
@@ -55,9 +55,9 @@ NPFUSE_FORMULA T gate_slope(bool below_zero, Pair<T> distance, Pair<T> growth) {
     T upper_lo = fma(-inverse, t.hi, one - upper) * upper;
     T bracket = fma(-growth.hi, upper, one);
     T bracket_lo = fma(-growth.hi, upper, one - bracket) - fma(growth.hi, upper_lo, growth.lo * upper);
-    T lower = t.hi * upper;
+    T lower = times(t.hi, upper);
     T lower_lo = fma(t.hi, upper_lo, fma(t.lo, upper, fma(t.hi, upper, -lower)));
-    T below = fma(lower, bracket, fma(lower, bracket_lo, lower_lo * bracket)) * L::down;
+    T below = times(fma(lower, bracket, fma(lower, bracket_lo, times(lower_lo, bracket))), L::down);
     return below_zero ? below : one - below;
 }
 

@@ -35,7 +35,7 @@ NPFUSE_FORMULA T logistic_density(T x, T factor) {
     Pair<T> upper = inverse_of_one_plus(e.hi * (e.scale * Lift<T>::down));
     Pair<T> lower = two_product(e.hi, upper.hi);
     T rest = fma(upper.hi, fma(e.lo, upper.hi, lower.lo), T(2) * lower.hi * upper.lo);
-    return unless_nan(x, fma(lower.hi, upper.hi, rest) * (e.scale * factor) * Lift<T>::down);
+    return unless_nan(x, times(fma(lower.hi, upper.hi, rest) * (e.scale * factor), Lift<T>::down));
 }
 
 // tanh(|x|); for NaN, something finite.
@@ -48,7 +48,7 @@ NPFUSE_FORMULA Ratio<T> tanh_ratio(T x) {
     Pair<T> u = expm1_of(growth_pair(reduced), reduced.scale);
     u.lo += reduced.scale - ((reduced.scale - T(1)) + T(1));  // what the difference lost of a small power
     T inverse = T(1) / (T(2) + u.hi);
-    T y = -u.hi * inverse;
+    T y = times(-u.hi, inverse);
     // -u - 2y is exact, so that the divisor's own rounding error need not be known.
     T rest = fma(-y, u.hi, fma(T(-2), y, -u.hi));
     return {y, rest - fma(y, u.lo, u.lo), inverse};
@@ -64,7 +64,7 @@ struct OnePlusExp {
         Reduced<T> reduced = reduce_exp(x, T(0), T(0));
         scale = reduced.scale;
         r_lo = reduced.r_lo;
-        growth = fma(reduced.r_hi * reduced.r_hi, exp_tail(reduced.r_hi), reduced.r_hi);
+        growth = fma(times(reduced.r_hi, reduced.r_hi), exp_tail(reduced.r_hi), reduced.r_hi);
         sum = fma(scale, growth, scale + T(1));
     }
 
@@ -89,8 +89,8 @@ NPFUSE_FORMULA T tanh_beyond_split(T x) {
 // <= 1 ULP, all x.
 template <class T>
 NPFUSE_FORMULA T tanh(T x) {
-    T a = absolute(x), z = a * a;
-    T near = fma(a * z, tanh_tail(z), a);
+    T a = absolute(x), z = times(a, a);
+    T near = fma(times(a, z), tanh_tail(z), a);
     return with_sign(a > Constants<T>::tanh_split ? tanh_beyond_split(x) : near, x);
 }
 

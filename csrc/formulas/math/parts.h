@@ -24,7 +24,8 @@ NPFUSE_FORMULA T times_power_of_two(T x, T k) {
     // Half of k at a time: 2^k itself may be no normal number.
     T half = fma(k, T(0.5), round);
     T other = (k - (half - round)) + round;
-    return x * from_bits<T>(to_bits(half) << F::fraction_bits) * from_bits<T>(to_bits(other) << F::fraction_bits);
+    return times(times(x, from_bits<T>(to_bits(half) << F::fraction_bits)),
+                 from_bits<T>(to_bits(other) << F::fraction_bits));
 }
 
 // (hi + lo) * 2^k

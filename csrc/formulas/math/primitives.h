@@ -77,14 +77,20 @@ NPFUSE_FORMULA T at_most(T x, T bound) {
 // min(x, bound) for x >= 0, and NaN becomes bound too: compared as integers, which takes one quick instruction.
 template <class T>
 NPFUSE_FORMULA T bounded(T x, T bound) {
-    typename Format<T>::SignedBits magnitude = to_bits(x), limit = to_bits(bound);
-    typename Format<T>::SignedBits smaller = magnitude < limit ? magnitude : limit;
-    return from_bits<T>(smaller);
+    typename Format<T>::Bits magnitude = to_bits(x), limit = to_bits(bound);
+    return from_bits<T>(magnitude < limit ? magnitude : limit);
 }
 
 template <class T>
 NPFUSE_FORMULA T bounded_absolute(T x, T bound) {
     return bounded(absolute(x), bound);
+}
+
+// max(|x|, bound), NaN if x is: compared as integers, which takes one quick instruction.
+template <class T>
+NPFUSE_FORMULA T absolute_at_least(T x, T bound) {
+    typename Format<T>::Bits magnitude = to_bits(absolute(x)), limit = to_bits(bound);
+    return from_bits<T>(magnitude > limit ? magnitude : limit);
 }
 
 // Whether x and y are of opposite signs, zeros among them.
@@ -104,7 +110,19 @@ NPFUSE_FORMULA T unless_nan(T x, T result) {
 NPFUSE_FORMULA float fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 NPFUSE_FORMULA double fma(double a, double b, double c) { return __builtin_fma(a, b, c); }
 
+// a * b, for a product that may be subnormal or underflow: AMD's Zen 5 holds up everything behind a multiplication
+// whose result is, but not behind one that adds, too.
+template <class T>
+NPFUSE_FORMULA T times(T a, T b) {
+    return fma(a, b, T(-0.0));
+}
+
 #else
+
+template <class T>
+NPFUSE_FORMULA T times(T a, T b) {
+    return a * b;
+}
 
 // The product is exact in double. Rounding twice can differ from rounding once in the last bit, seldom.
 NPFUSE_FORMULA float fma(float a, float b, float c) { return float(double(a) * double(b) + double(c)); }
@@ -155,7 +173,7 @@ NPFUSE_FORMULA Pair<T> two_sum(T a, T b) {
 // a * b exactly.
 template <class T>
 NPFUSE_FORMULA Pair<T> two_product(T a, T b) {
-    T product = a * b;
+    T product = times(a, b);
     return {product, fma(a, b, -product)};
 }
 
@@ -191,7 +209,7 @@ NPFUSE_FORMULA T by_fours(T x, T x2, T x4, T c0, T c1, T c2, T c3, More... more)
 // c[0] + c[1] * x + c[2] * x^2 + ...
 template <class T, class... More>
 NPFUSE_FORMULA T polynomial(T x, More... c) {
-    T x2 = x * x;
+    T x2 = times(x, x);
     if constexpr (sizeof...(c) > 6) {
         return by_fours(x, x2, x2 * x2, c...);
     } else {

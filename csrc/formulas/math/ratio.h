@@ -19,14 +19,14 @@ NPFUSE_FORMULA T rounded(Ratio<T> q) {
 
 template <class T>
 NPFUSE_FORMULA Pair<T> unevaluated(Ratio<T> q) {
-    return {q.hi, q.rest * q.inverse};
+    return {q.hi, times(q.rest, q.inverse)};
 }
 
 // (a.hi + a.lo) / (b.hi + b.lo), for b.hi and its inverse in the range of normal numbers.
 template <class T>
 NPFUSE_FORMULA Ratio<T> ratio(Pair<T> a, Pair<T> b) {
     T inverse = T(1) / b.hi;
-    T hi = a.hi * inverse;
+    T hi = times(a.hi, inverse);
     return {hi, fma(-hi, b.hi, a.hi) + fma(-hi, b.lo, a.lo), inverse};
 }
 
@@ -35,7 +35,7 @@ NPFUSE_FORMULA Ratio<T> ratio(Pair<T> a, Pair<T> b) {
 template <class T>
 NPFUSE_FORMULA Ratio<T> ratio_by_one_plus(Pair<T> a, T t, T unit) {
     T inverse = T(1) / (unit + t);
-    T hi = a.hi * inverse;
+    T hi = times(a.hi, inverse);
     T rest = unit == T(1) ? a.hi - hi : fma(-hi, unit, a.hi);
     return {hi, fma(-hi, t, rest) + a.lo, inverse};
 }

@@ -20,7 +20,7 @@ struct LogOnePlus {
 template <class T>
 NPFUSE_FORMULA LogOnePlus<T> log_one_plus(Pair<T> t, T power) {
     using C = Constants<T>;
-    T number = t.hi * power, number_lo = t.lo * power;
+    T number = times(t.hi, power), number_lo = times(t.lo, power);
     // It is 2 atanh(t / (2 + t)), or log(2) + 2 atanh((t - 1) / (3 + t)).
     bool large = number > C::sqrt_2 - T(1);
     Pair<T> beyond = fast_two_sum(T(-1), number);
@@ -28,10 +28,10 @@ NPFUSE_FORMULA LogOnePlus<T> log_one_plus(Pair<T> t, T power) {
     Pair<T> bottom = fast_two_sum(large ? T(3) : T(2), number);
     Pair<T> w = unevaluated(ratio<T>({top.hi + top.hi, top.lo + top.lo}, {bottom.hi, bottom.lo + number_lo}));
     T root = w.hi * (large ? T(1) : power);
-    T z = root * root;
+    T z = times(root, root);
     Pair<T> sum = fast_two_sum(large ? C::ln2 : T(0), w.hi);
     T rest = sum.lo + (large ? w.lo + C::ln2_lo : w.lo);
-    return {{sum.hi, fma(w.hi * z, log_tail(z), rest)}, large};
+    return {{sum.hi, fma(times(w.hi, z), log_tail(z), rest)}, large};
 }
 
 // base + part, where part is an unevaluated sum; an infinite base stays.
@@ -49,7 +49,7 @@ NPFUSE_FORMULA T softplus(T x, T beta) {
     Parts<T> t = exp_parts(minus_absolute(z));
     LogOnePlus<T> result = log_one_plus<T>({t.hi, t.lo}, power_beside_one(t.k));
     T inverse = T(1) / beta;
-    T quotient = result.log.hi * inverse;
+    T quotient = times(result.log.hi, inverse);
     Pair<T> log = fast_two_sum(quotient, (fma(-quotient, beta, result.log.hi) + result.log.lo) * inverse);
     T k = result.large ? T(0) : t.k;
     T base = z.hi > T(0) ? x : T(0);
@@ -63,7 +63,7 @@ NPFUSE_FORMULA T softplus(T x) {
     T power = t.scale * Lift<T>::down;
     LogOnePlus<T> result = log_one_plus<T>({t.hi, t.lo}, power);
     T scale = result.large ? T(1) : power;
-    return unless_nan(x, added(at_least(x, T(0)), {result.log.hi * scale, result.log.lo * scale}));
+    return unless_nan(x, added(at_least(x, T(0)), {times(result.log.hi, scale), times(result.log.lo, scale)}));
 }
 
 NPFUSE_FORMULAS_END

@@ -24,7 +24,7 @@ NPFUSE_FORMULA T exp_below(T x, T maximum) {
     T lo = difference.hi > L::lowest ? difference.lo : T(0);
     Reduced<T> reduced = reduce_exp(at_least(difference.hi, L::lowest), lo, L::bits);
     T r = reduced.r_hi + reduced.r_lo;
-    return (T(1) + fma(r * r, exp_tail(r), r)) * reduced.scale * L::down;
+    return times((T(1) + fma(times(r, r), exp_tail(r), r)) * reduced.scale, L::down);
 }
 
 // A sum of exponentials beside a 1 among them keeps the digits that matter as long as it is larger.
@@ -48,7 +48,7 @@ NPFUSE_FORMULA T log_sum_exp(T maximum, double beside) {
 struct NormalisedTerm {
     template <class T>
     NPFUSE_FORMULA static T quotient(T term, Pair<T> reciprocal) {
-        return fma(term, reciprocal.hi, term * reciprocal.lo);
+        return fma(term, reciprocal.hi, times(term, reciprocal.lo));
     }
 };
 
