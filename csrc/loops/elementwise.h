@@ -3,6 +3,7 @@
 
 #include "../formulas/registry.h"
 #include "../table.h"
+#include "abreast.h"
 #include "storage.h"
 
 NPFUSE_FORMULAS_BEGIN
@@ -70,41 +71,6 @@ struct BackwardWithParameter {
     }
 };
 
-// How many chunks are computed abreast. They have nothing to do with each other, so the compiler interleaves them, and
-// none waits for what it is itself still computing. A chunk is one vector of AVX-512; of others it is several already.
-#if defined(__AVX512F__)
-template <class T>
-inline constexpr ptrdiff_t chunks_abreast = sizeof(T) == 4 ? 4 : 2;
-#else
-template <class T>
-inline constexpr ptrdiff_t chunks_abreast = 1;
-#endif
-
-// Applies the formula to whole chunks, so many abreast. All are read before any is written: an output may be an input.
-template <ptrdiff_t abreast, class Formula, class T, class... Operands>
-NPFUSE_FORMULA void apply_abreast(T* y, const Operands*... operands) {
-    constexpr ptrdiff_t chunk = kernel_chunk<T>;
-    T results[abreast][chunk];
-#pragma GCC unroll 4
-    for (ptrdiff_t k = 0; k < abreast; ++k)
-#pragma omp simd
-        for (ptrdiff_t j = 0; j < chunk; ++j) results[k][j] = Formula::apply(operands[k * chunk + j]...);
-#pragma GCC unroll 4
-    for (ptrdiff_t k = 0; k < abreast; ++k)
-#pragma omp simd
-        for (ptrdiff_t j = 0; j < chunk; ++j) y[k * chunk + j] = results[k][j];
-}
-
-template <class Formula, class T, class... Operands>
-NPFUSE_FORMULA void apply_to_whole_chunks(ptrdiff_t n, T* y, const Operands*... operands) {
-    constexpr ptrdiff_t abreast = chunks_abreast<T>;
-    ptrdiff_t i = 0;
-    for (; i + abreast * kernel_chunk<T> <= n; i += abreast * kernel_chunk<T>)
-        apply_abreast<abreast, Formula>(y + i, (operands + i)...);
-    if constexpr (abreast > 1)
-        for (; i + kernel_chunk<T> <= n; i += kernel_chunk<T>) apply_abreast<1, Formula>(y + i, (operands + i)...);
-}
-
 // Formulas of two results.
 template <class Formula, class T>
 void contiguous_two(const T* const* inputs, T* const* outputs, ptrdiff_t n) {
@@ -127,15 +93,16 @@ constexpr Elementwise elementwise_kernel_of_two() {
 
 template <class Formula, class T>
 void contiguous(const T* const* inputs, T* const* outputs, ptrdiff_t n) {
+    const auto formula = [](auto... operands) __attribute__((always_inline)) { return Formula::apply(operands...); };
     if constexpr (Formula::inputs == 1) {
-        apply_to_whole_chunks<Formula>(n, outputs[0], inputs[0]);
+        apply_to_whole_chunks(formula, n, outputs[0], inputs[0]);
     } else if constexpr (Formula::inputs == 2) {
-        apply_to_whole_chunks<Formula>(n, outputs[0], inputs[0], inputs[1]);
+        apply_to_whole_chunks(formula, n, outputs[0], inputs[0], inputs[1]);
     } else if constexpr (Formula::inputs == 3) {
-        apply_to_whole_chunks<Formula>(n, outputs[0], inputs[0], inputs[1], inputs[2]);
+        apply_to_whole_chunks(formula, n, outputs[0], inputs[0], inputs[1], inputs[2]);
     } else {
         static_assert(Formula::inputs == 4);
-        apply_to_whole_chunks<Formula>(n, outputs[0], inputs[0], inputs[1], inputs[2], inputs[3]);
+        apply_to_whole_chunks(formula, n, outputs[0], inputs[0], inputs[1], inputs[2], inputs[3]);
     }
 }
 

@@ -3,6 +3,7 @@
 
 #include "../formulas/registry.h"
 #include "../table.h"
+#include "abreast.h"
 #include "lanes.h"
 #include "row_search.h"
 #include "storage.h"
@@ -31,15 +32,19 @@ inline T row_maximum(const T* x, ptrdiff_t n) {
     return maximum;
 }
 
+template <class T>
+NPFUSE_FORMULA void exponentials(const T* x, T maximum, T* y, ptrdiff_t n) {
+    apply_to_all([maximum](T each) __attribute__((always_inline)) { return exp_below(each, maximum); }, n, y, x);
+}
+
 // exp(x - maximum) over the row, to y, and their sum.
 template <class T>
 NPFUSE_FORMULA double exponentials_of_row(const T* x, T maximum, T* y, ptrdiff_t n) {
     LaneSum sum;
     for (ptrdiff_t begin = 0; begin < n; begin += block_length) {
-        const ptrdiff_t end = begin + smaller(n - begin, block_length);
-#pragma omp simd
-        for (ptrdiff_t i = begin; i < end; ++i) y[i] = exp_below(x[i], maximum);
-        sum.add(y + begin, end - begin);
+        const ptrdiff_t count = smaller(n - begin, block_length);
+        exponentials(x + begin, maximum, y + begin, count);
+        sum.add(y + begin, count);
     }
     return sum.total();
 }
@@ -53,8 +58,7 @@ inline double sum_beside_maximum(const T* x, T maximum, T* y, ptrdiff_t n) {
     for (ptrdiff_t begin = 0; begin < n; begin += block_length) {
         const ptrdiff_t count = smaller(n - begin, block_length);
         T* room = y ? y + begin : terms;
-#pragma omp simd
-        for (ptrdiff_t i = 0; i < count; ++i) room[i] = exp_below(x[begin + i], maximum);
+        exponentials(x + begin, maximum, room, count);
         sum.add(room, count);
     }
     const double beside = sum.total() - 1;
@@ -64,8 +68,7 @@ inline double sum_beside_maximum(const T* x, T maximum, T* y, ptrdiff_t n) {
     LaneSum others;
     for (ptrdiff_t begin = 0; begin < n; begin += block_length) {
         const ptrdiff_t count = smaller(n - begin, block_length);
-#pragma omp simd
-        for (ptrdiff_t i = 0; i < count; ++i) terms[i] = exp_below(x[begin + i], maximum);
+        exponentials(x + begin, maximum, terms, count);
         if (begin <= peak && peak < begin + count) terms[peak - begin] = T(0);
         others.add(terms, count);
     }

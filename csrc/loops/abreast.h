@@ -1,0 +1,53 @@
+// Loops over contiguous memory whose formula is long: several chunks are computed abreast.
+#pragma once
+
+#include "../table.h"
+#include "storage.h"
+
+NPFUSE_FORMULAS_BEGIN
+
+// How many chunks are computed abreast. They have nothing to do with each other, so the compiler interleaves them, and
+// none waits for what it is itself still computing. A chunk is one vector of AVX-512; of others it is several already.
+#if defined(__AVX512F__)
+template <class T>
+inline constexpr ptrdiff_t chunks_abreast = sizeof(T) == 4 ? 4 : 2;
+#else
+template <class T>
+inline constexpr ptrdiff_t chunks_abreast = 1;
+#endif
+
+// Applies the formula to whole chunks, so many abreast. All are read before any is written: an output may be an input.
+template <ptrdiff_t abreast, class Formula, class T, class... Operands>
+NPFUSE_FORMULA void apply_abreast(const Formula& formula, T* y, const Operands*... operands) {
+    constexpr ptrdiff_t chunk = kernel_chunk<T>;
+    T results[abreast][chunk];
+#pragma GCC unroll 4
+    for (ptrdiff_t k = 0; k < abreast; ++k)
+#pragma omp simd
+        for (ptrdiff_t j = 0; j < chunk; ++j) results[k][j] = formula(operands[k * chunk + j]...);
+#pragma GCC unroll 4
+    for (ptrdiff_t k = 0; k < abreast; ++k)
+#pragma omp simd
+        for (ptrdiff_t j = 0; j < chunk; ++j) y[k * chunk + j] = results[k][j];
+}
+
+// y[i] = formula(operands[i]...) for whole chunks; returns how many numbers they held.
+template <class Formula, class T, class... Operands>
+NPFUSE_FORMULA ptrdiff_t apply_to_whole_chunks(const Formula& formula, ptrdiff_t n, T* y, const Operands*... operands) {
+    constexpr ptrdiff_t abreast = chunks_abreast<T>, chunk = kernel_chunk<T>;
+    ptrdiff_t i = 0;
+    for (; i + abreast * chunk <= n; i += abreast * chunk) apply_abreast<abreast>(formula, y + i, (operands + i)...);
+    if constexpr (abreast > 1)
+        for (; i + chunk <= n; i += chunk) apply_abreast<1>(formula, y + i, (operands + i)...);
+    return i;
+}
+
+// The same for every number.
+template <class Formula, class T, class... Operands>
+NPFUSE_FORMULA void apply_to_all(const Formula& formula, ptrdiff_t n, T* y, const Operands*... operands) {
+    const ptrdiff_t whole = apply_to_whole_chunks(formula, n, y, operands...);
+#pragma omp simd
+    for (ptrdiff_t i = whole; i < n; ++i) y[i] = formula(operands[i]...);
+}
+
+NPFUSE_FORMULAS_END
