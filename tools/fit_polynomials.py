@@ -175,7 +175,7 @@ TAIL_END = {
     "double": mpf("38.7"),
 }  # where the tail is below half the least subnormal, a times its density too
 
-TANH_SPLIT = mpf("0.6875")  # up to here tanh is a polynomial, beyond it an exponential
+TANH_SPLIT = mpf("0.625")  # up to here tanh is a polynomial, beyond it an exponential
 TANH_SHRINK_SPLIT = mpf("0.90625")  # x - tanh(x) likewise
 
 SELU_SCALE = mpf("1.0507009873554804934193349852946")
@@ -323,7 +323,7 @@ def polynomials(target: Target) -> list[Polynomial]:
             weight=lambda z: max(z, mpf("1e-9")) / (1 + z * tanh_tail(z)),
             low=mpf(0),
             high=TANH_SPLIT**2,
-            degree=5 if is_float else 12,
+            degree=4 if is_float else 12,
         ),
         Polynomial(
             name="tanh_shrink_tail",

@@ -15,7 +15,7 @@ struct Constants<float> {
     static constexpr float normal_tail_offset = 0x1.ep0f;
     static constexpr float normal_tail_centre = 0x1.3cp2f;
     static constexpr float normal_tail_end = 0x1.d66666p3f;
-    static constexpr float tanh_split = 0x1.6p-1f;
+    static constexpr float tanh_split = 0x1.4p-1f;
     static constexpr float tanh_shrink_split = 0x1.dp-1f;
     static constexpr float inverse_sqrt_2pi = 0x1.988454p-2f;
     static constexpr float sqrt_half = 0x1.6a09e6p-1f;
@@ -92,15 +92,14 @@ NPFUSE_FORMULA float erf_near_zero(float z) {
                       0x1.3532d8p-8f);
 }
 
-// tanh(x) = x + x * z * tanh_tail(z), z = x^2 <= 0.6875^2; relative error 2^-29.4
+// tanh(x) = x + x * z * tanh_tail(z), z = x^2 <= 0.625^2; relative error 2^-27.4
 NPFUSE_FORMULA float tanh_tail(float z) {
     return polynomial(z,  //
-                      -0x1.55555p-2f,
-                      0x1.110f7ep-3f,
-                      -0x1.b9c3fep-5f,
-                      0x1.61d646p-6f,
-                      -0x1.040d76p-7f,
-                      0x1.fb9106p-10f);
+                      -0x1.555532p-2f,
+                      0x1.110722p-3f,
+                      -0x1.b83c5ap-5f,
+                      0x1.52268p-6f,
+                      -0x1.75e176p-8f);
 }
 
 // x - tanh(x) = x^3 * (1/3 + z * tanh_shrink_tail(z)), z = x^2 <= 0.90625^2; relative error 2^-28.0
@@ -122,7 +121,7 @@ struct Constants<double> {
     static constexpr double normal_tail_offset = 0x1.ep0;
     static constexpr double normal_tail_centre = 0x1.8p2;
     static constexpr double normal_tail_end = 0x1.359999999999ap5;
-    static constexpr double tanh_split = 0x1.6p-1;
+    static constexpr double tanh_split = 0x1.4p-1;
     static constexpr double tanh_shrink_split = 0x1.dp-1;
     static constexpr double inverse_sqrt_2pi = 0x1.9884533d43651p-2;
     static constexpr double sqrt_half = 0x1.6a09e667f3bcdp-1;
@@ -230,22 +229,22 @@ NPFUSE_FORMULA double erf_near_zero(double z) {
                       -0x1.39edcce50015ep-23);
 }
 
-// tanh(x) = x + x * z * tanh_tail(z), z = x^2 <= 0.6875^2; relative error 2^-59.6
+// tanh(x) = x + x * z * tanh_tail(z), z = x^2 <= 0.625^2; relative error 2^-60.3
 NPFUSE_FORMULA double tanh_tail(double z) {
     return polynomial(z,  //
-                      -0x1.5555555555554p-2,
-                      0x1.1111111110f14p-3,
-                      -0x1.ba1ba1b9fe53ep-5,
-                      0x1.664f487bf510dp-6,
-                      -0x1.226e346fc2739p-7,
-                      0x1.d6d3a6abdb68dp-9,
-                      -0x1.7da0dc0d82437p-10,
-                      0x1.353cf44278f94p-11,
-                      -0x1.f3df2d1b1f6bdp-13,
-                      0x1.8db8951b096aep-14,
-                      -0x1.27fd6024cbe1fp-15,
-                      0x1.65da4ec8dfe67p-17,
-                      -0x1.f0b42b2529f8dp-20);
+                      -0x1.5555555555555p-2,
+                      0x1.11111111110dp-3,
+                      -0x1.ba1ba1ba17356p-5,
+                      0x1.664f488183c9ap-6,
+                      -0x1.226e3529dda24p-7,
+                      0x1.d6d3c5a954d2fp-9,
+                      -0x1.7da29485f750fp-10,
+                      0x1.354da4f39df2cp-11,
+                      -0x1.f4bd1ade48cf7p-13,
+                      0x1.919be83761ba7p-14,
+                      -0x1.333c98ec1f373p-15,
+                      0x1.8bc23cdf2f2a8p-17,
+                      -0x1.30e8891d5203ep-19);
 }
 
 // x - tanh(x) = x^3 * (1/3 + z * tanh_shrink_tail(z)), z = x^2 <= 0.90625^2; relative error 2^-57.0
