@@ -207,7 +207,7 @@ void backward_from_output_columns(const Columns<T>* inputs, const Columns<T>& dx
 template <class Operation, class T>
 void logsumexp_backward_columns(const Columns<T>* inputs, const Columns<T>& dx, ptrdiff_t n, ptrdiff_t columns) {
     const Columns<T>& dy = inputs[0];
-    softmax_columns<Operation, T>(inputs + 1, dx, n, columns);
+    softmax_columns<typename Operation::Normalised, T>(inputs + 1, dx, n, columns);
     for (ptrdiff_t j = 0; j < n; ++j) {
         T* to = dx.row(j);
 #pragma omp simd

@@ -23,8 +23,9 @@ public:
         for (ptrdiff_t lane = 0; i + lane < n; ++lane) lanes_[lane] += double(term(i + lane));
     }
 
+    // One copy serves all callers: it is long.
     template <class T>
-    NPFUSE_FORMULA void add(const T* terms, ptrdiff_t n) {
+    [[gnu::noinline]] void add(const T* terms, ptrdiff_t n) {
         add(n, [terms](ptrdiff_t i) __attribute__((always_inline)) { return terms[i]; });
     }
 

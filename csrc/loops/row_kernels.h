@@ -33,7 +33,7 @@ inline T row_maximum(const T* x, ptrdiff_t n) {
 }
 
 template <class T>
-NPFUSE_FORMULA void exponentials(const T* x, T maximum, T* y, ptrdiff_t n) {
+[[gnu::noinline]] void exponentials(const T* x, T maximum, T* y, ptrdiff_t n) {
     apply_to_all([maximum](T each) __attribute__((always_inline)) { return exp_below(each, maximum); }, n, y, x);
 }
 
@@ -123,7 +123,7 @@ void backward_from_output_row(const T* const* inputs, T* dx, ptrdiff_t n) {
 template <class Operation, class T>
 void logsumexp_row_backward(const T* const* inputs, T* dx, ptrdiff_t n) {
     const T dy = *inputs[0];
-    softmax_row<Operation, T>(inputs + 1, dx, n);
+    softmax_row<typename Operation::Normalised, T>(inputs + 1, dx, n);
 #pragma omp simd
     for (ptrdiff_t i = 0; i < n; ++i) dx[i] = dy * dx[i];
 }

@@ -166,10 +166,10 @@ constexpr RowOperation row_operation() {
                 {"(n)->(n)",
                  1,
                  {true, true},
-                 softmax_row<Operation, float>,
-                 softmax_row<Operation, double>,
-                 softmax_columns<Operation, float>,
-                 softmax_columns<Operation, double>},
+                 softmax_row<typename Operation::Normalised, float>,
+                 softmax_row<typename Operation::Normalised, double>,
+                 softmax_columns<typename Operation::Normalised, float>,
+                 softmax_columns<typename Operation::Normalised, double>},
                 backward_from_output<Operation>()};
     else if constexpr (Operation::kind == RowKind::log_quotient)
         return {Operation::name,

@@ -46,6 +46,8 @@ NPFUSE_FORMULA T log_sum_exp(T maximum, double beside) {
 }
 
 struct NormalisedTerm {
+    using Normalised = NormalisedTerm;  // whatever is derived from it: one loop serves all
+
     template <class T>
     NPFUSE_FORMULA static T quotient(T term, Pair<T> reciprocal) {
         return fma(term, reciprocal.hi, times(term, reciprocal.lo));
