@@ -104,8 +104,8 @@ void logsumexp_row(const T* const* inputs, T* y, ptrdiff_t n) {
     *y = log_sum_exp(maximum, n == 0 ? 0 : sum_beside_maximum<T>(x, maximum, nullptr, n));
     // An infinite result is NaN if any is there.
     if (*y - *y == T(0)) return;
-    for (ptrdiff_t i = 0; i < n; ++i)
-        if (x[i] != x[i]) *y = x[i];
+    const ptrdiff_t place = nan_position(x, n);
+    if (place < n) *y = x[place];
 }
 
 // From the output y.

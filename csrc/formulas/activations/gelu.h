@@ -25,7 +25,7 @@ struct Gelu {
         // |x| * P(X < -|x|)
         T a = bounded_absolute(x, Constants<T>::normal_tail_end);
         NormalTail<T> tail = normal_tail(a);
-        T factor = a * tail.density.scale;
+        T factor = times(a, tail.density.scale);
         T product = times(factor, tail.numerator.hi);
         T product_lo = fma(factor, tail.numerator.lo, fma(factor, tail.numerator.hi, -product));
         return opened(x, ratio<T>({product, product_lo}, tail.denominator));

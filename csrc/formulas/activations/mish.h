@@ -61,8 +61,8 @@ struct Mish {
         T magnitude = bounded_absolute(x, -L::lowest);
         T bounded = negative ? -magnitude : magnitude;
 
-        Pair<T> linear = two_sum(T(4), T(4) * bounded);
-        Pair<T> quadratic = two_sum(T(6), T(4) * bounded);
+        Pair<T> linear = two_sum(T(4), times(T(4), bounded));
+        Pair<T> quadratic = two_sum(T(6), times(T(4), bounded));
         // a + b t + c t^2 + d t^3
         T a = negative ? linear.hi : T(1), b = negative ? quadratic.hi : T(4);
         T c = negative ? T(4) : quadratic.hi, d = negative ? T(1) : linear.hi;
@@ -77,7 +77,7 @@ struct Mish {
         T term = fma(t, square, T(2));
         T root = fma(t, term, base);
         T term_lo = fma(t, square, T(2) - term);
-        T root_lo = fma(t, term, base - root) + fma(t, term_lo, t_lo * fma(t, square + square, T(2)));
+        T root_lo = fma(t, term, base - root) + fma(t, term_lo, times(t_lo, fma(t, square + square, T(2))));
 
         T other = negative ? e.hi : T(1), other_lo = negative ? e.lo : T(0);
         T numerator = top * other;

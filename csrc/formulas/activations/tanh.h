@@ -60,7 +60,7 @@ struct TanhShrink {
         T bounded = bounded_absolute(x, tanh_saturated<T>);
         OnePlusExp<T> s(bounded + bounded);
         T quotient = T(2) / s.sum;
-        T quotient_lo = fma(-quotient, s.rest(), fma(-quotient, s.sum, T(2))) * (T(0.5) * quotient);
+        T quotient_lo = times(fma(-quotient, s.rest(), fma(-quotient, s.sum, T(2))), T(0.5) * quotient);
         Pair<T> distance = fast_two_sum(magnitude, T(-1));
         Pair<T> sum = fast_two_sum(distance.hi, quotient);
         T far = unless_infinite(magnitude, sum.hi + (sum.lo + (distance.lo + quotient_lo)));
@@ -71,7 +71,7 @@ struct TanhShrink {
     NPFUSE_FORMULA static T backward(T dy, T x) {
         Pair<T> ratio = unevaluated(tanh_ratio(x));
         Pair<T> tanh = fast_two_sum(ratio.hi, ratio.lo);
-        return times(dy, unless_nan(x, fma(tanh.hi, tanh.hi, times(T(2) * tanh.hi, tanh.lo))));
+        return times(dy, unless_nan(x, fma(tanh.hi, tanh.hi, times(tanh.hi + tanh.hi, tanh.lo))));
     }
 };
 

@@ -68,12 +68,6 @@ NPFUSE_FORMULA T finite(T x) {
     return at_most(at_least(x, -Format<T>::largest), Format<T>::largest);
 }
 
-// factor * x in two parts. An infinite x is taken for the largest finite one, so that 0 times it is 0.
-template <class T>
-NPFUSE_FORMULA Pair<T> stretched(T factor, T x) {
-    return two_product(factor, finite(x));
-}
-
 // exp(x) - 1 for least_exponent <= x.hi <= 0. Relative error 2^-26.5 (float), 2^-55.5 (double).
 template <class T>
 NPFUSE_FORMULA Pair<T> expm1_pair(Pair<T> x) {
@@ -81,7 +75,7 @@ NPFUSE_FORMULA Pair<T> expm1_pair(Pair<T> x) {
     return expm1_of(growth_pair(reduced), power_beside_one(reduced.k));
 }
 
-// x / divisor in two parts, likewise.
+// x / divisor in two parts. An infinite x is taken for the largest finite one.
 template <class T>
 NPFUSE_FORMULA Pair<T> shrunk(T x, T divisor) {
     T bounded = finite(x);

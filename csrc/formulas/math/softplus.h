@@ -45,15 +45,16 @@ NPFUSE_FORMULA T added(T base, Pair<T> part) {
 // log(1 + exp(beta * x)) / beta, <= 1 ULP for beta > 0.
 template <class T>
 NPFUSE_FORMULA T softplus(T x, T beta) {
-    Pair<T> z = stretched(beta, x);
-    Parts<T> t = exp_parts(minus_absolute(z));
-    LogOnePlus<T> result = log_one_plus<T>({t.hi, t.lo}, power_beside_one(t.k));
+    Pair<T> z = distance_of_product(beta, x, -least_exponent<T>);
+    Parts<T> t = exp_parts<T>({-z.hi, -z.lo});
+    PowerOfTwo<T> power(t.k);
+    LogOnePlus<T> result = log_one_plus<T>({t.hi, t.lo}, power.upper);
     T inverse = T(1) / beta;
     T quotient = times(result.log.hi, inverse);
     Pair<T> log = fast_two_sum(quotient, (fma(-quotient, beta, result.log.hi) + result.log.lo) * inverse);
-    T k = result.large ? T(0) : t.k;
-    T base = z.hi > T(0) ? x : T(0);
-    return unless_nan(z.hi, added(base, {times_power_of_two(log.hi, k), times_power_of_two(log.lo, k)}));
+    T upper = result.large ? T(1) : power.upper, lower = result.large ? T(1) : power.lower;
+    T y = added(at_least(x, T(0)), {times(times(log.hi, upper), lower), times(times(log.lo, upper), lower)});
+    return unless_nan(x + beta, y);
 }
 
 // log(1 + exp(x)), <= 1 ULP.
