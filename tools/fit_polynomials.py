@@ -176,7 +176,7 @@ TAIL_END = {
 }  # where the tail is below half the least subnormal, a times its density too
 
 TANH_SPLIT = mpf("0.625")  # up to here tanh is a polynomial, beyond it an exponential
-TANH_SHRINK_SPLIT = mpf("0.90625")  # x - tanh(x) likewise
+TANH_SHRINK_SPLIT = mpf("0.75")  # x - tanh(x) likewise
 
 SELU_SCALE = mpf("1.0507009873554804934193349852946")
 SELU_ALPHA = mpf("1.6732632423543772848170429916717")
@@ -303,7 +303,7 @@ def polynomials(target: Target) -> list[Polynomial]:
             weight=lambda u: (u + mpf("0.5")) / (TAIL_OFFSET / 2 + (u + mpf("0.5")) * tail(u)),
             low=mpf("-0.49999"),
             high=end / (end + centre) - mpf("0.5"),
-            degree=9 if is_float else 21,
+            degree=10 if is_float else 21,
         ),
         Polynomial(
             name="erf_near_zero",

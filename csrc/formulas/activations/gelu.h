@@ -96,7 +96,7 @@ struct GeluTanh {
     NPFUSE_FORMULA static T forward(T x) {
         T distance = bounded_absolute(x, shut<T>);
         Pair<T> z = gelu_tanh_gate(distance).z;
-        return half_open(x, distance, exp_lifted<T>({-z.hi, -z.lo}, Lift<T>::bits));
+        return half_open(x, distance, exp_lifted_precisely<T>({-z.hi, -z.lo}, Lift<T>::bits));
     }
 
     template <class T>
@@ -137,7 +137,7 @@ struct QuickGelu {
     NPFUSE_FORMULA static T forward(T x) {
         T distance = bounded_absolute(x, shut<T>);
         Pair<T> z = gate(distance);
-        return half_open(x, distance, exp_lifted<T>({-z.hi, -z.lo}, Lift<T>::bits));
+        return half_open(x, distance, exp_lifted_precisely<T>({-z.hi, -z.lo}, Lift<T>::bits));
     }
 
     template <class T>

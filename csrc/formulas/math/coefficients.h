@@ -16,7 +16,7 @@ struct Constants<float> {
     static constexpr float normal_tail_centre = 0x1.3cp2f;
     static constexpr float normal_tail_end = 0x1.d66666p3f;
     static constexpr float tanh_split = 0x1.4p-1f;
-    static constexpr float tanh_shrink_split = 0x1.dp-1f;
+    static constexpr float tanh_shrink_split = 0x1.8p-1f;
     static constexpr float inverse_sqrt_2pi = 0x1.988454p-2f;
     static constexpr float sqrt_half = 0x1.6a09e6p-1f;
     static constexpr float ln2 = 0x1.62e43p-1f;
@@ -36,7 +36,7 @@ struct Constants<float> {
     static constexpr float selu_scale_alpha = 0x1.c212ccp0f;
     static constexpr float selu_scale_alpha_lo = 0x1.903c0cp-26f;
     static constexpr float normal_tail_middle = 0x1.2b1b54p-3f;
-    static constexpr float normal_tail_tilt = -0x1.cde724p-1f;
+    static constexpr float normal_tail_tilt = -0x1.cde72p-1f;
 };
 
 // exp(r) = 1 + r + r^2 * exp_tail(r), |r| <= ln(2)/2; relative error 2^-28.2
@@ -69,17 +69,18 @@ NPFUSE_FORMULA float log_tail(float z) {
 }
 
 // P(X < -a) = exp(-a^2/2) * (0.9375 + p * (middle + tilt * u + u^2 * normal_tail_shape(u))) /
-// (2.25 * a + 1.875), u = p - 0.5, p = a / (a + 4.9375), 0 <= a <= 14.7; relative error 2^-27.7
+// (2.25 * a + 1.875), u = p - 0.5, p = a / (a + 4.9375), 0 <= a <= 14.7; relative error 2^-28.0
 NPFUSE_FORMULA float normal_tail_shape(float u) {
     return polynomial(u,  //
-                      0x1.ffb3d8p0f,
-                      -0x1.8ed3fap1f,
-                      0x1.dcc726p1f,
-                      -0x1.b2235cp1f,
-                      0x1.1462c6p1f,
-                      -0x1.3e609cp-1f,
-                      -0x1.a56fdcp-2f,
-                      0x1.8555a8p-2f);
+                      0x1.ffb3bp0f,
+                      -0x1.8ed49ap1f,
+                      0x1.dcccccp1f,
+                      -0x1.b204a8p1f,
+                      0x1.13ef82p1f,
+                      -0x1.48257ep-1f,
+                      -0x1.988154p-2f,
+                      0x1.08f62ap-1f,
+                      0x1.29a142p-3f);
 }
 
 // erf(x) = x + x * erf_near_zero(z), z = x^2 <= 0.25; relative error 2^-28.9
@@ -102,16 +103,16 @@ NPFUSE_FORMULA float tanh_tail(float z) {
                       -0x1.75e176p-8f);
 }
 
-// x - tanh(x) = x^3 * (1/3 + z * tanh_shrink_tail(z)), z = x^2 <= 0.90625^2; relative error 2^-28.0
+// x - tanh(x) = x^3 * (1/3 + z * tanh_shrink_tail(z)), z = x^2 <= 0.75^2; relative error 2^-29.4
 NPFUSE_FORMULA float tanh_shrink_tail(float z) {
     return polynomial(z,  //
-                      -0x1.11110ap-3f,
-                      0x1.ba185ap-5f,
-                      -0x1.6608a6p-6f,
-                      0x1.1f8f3ap-7f,
-                      -0x1.b5f2ep-9f,
-                      0x1.104eacp-10f,
-                      -0x1.7cd45cp-13f);
+                      -0x1.11111p-3f,
+                      0x1.ba1b26p-5f,
+                      -0x1.664074p-6f,
+                      0x1.218fb4p-7f,
+                      -0x1.c89f22p-9f,
+                      0x1.3b6482p-10f,
+                      -0x1.0caebp-12f);
 }
 
 template <>
@@ -122,7 +123,7 @@ struct Constants<double> {
     static constexpr double normal_tail_centre = 0x1.8p2;
     static constexpr double normal_tail_end = 0x1.359999999999ap5;
     static constexpr double tanh_split = 0x1.4p-1;
-    static constexpr double tanh_shrink_split = 0x1.dp-1;
+    static constexpr double tanh_shrink_split = 0x1.8p-1;
     static constexpr double inverse_sqrt_2pi = 0x1.9884533d43651p-2;
     static constexpr double sqrt_half = 0x1.6a09e667f3bcdp-1;
     static constexpr double ln2 = 0x1.62e42fefa39efp-1;
@@ -247,24 +248,24 @@ NPFUSE_FORMULA double tanh_tail(double z) {
                       -0x1.30e8891d5203ep-19);
 }
 
-// x - tanh(x) = x^3 * (1/3 + z * tanh_shrink_tail(z)), z = x^2 <= 0.90625^2; relative error 2^-57.0
+// x - tanh(x) = x^3 * (1/3 + z * tanh_shrink_tail(z)), z = x^2 <= 0.75^2; relative error 2^-61.8
 NPFUSE_FORMULA double tanh_shrink_tail(double z) {
     return polynomial(z,  //
-                      -0x1.111111111110cp-3,
-                      0x1.ba1ba1ba1b0a8p-5,
-                      -0x1.664f48828c992p-6,
-                      0x1.226e35552a628p-7,
-                      -0x1.d6d3ceedb7d98p-9,
-                      0x1.7da341e4e480dp-10,
-                      -0x1.355680c9d22c3p-11,
-                      0x1.f560d5e499078p-13,
-                      -0x1.95c6e83344655p-14,
-                      0x1.4616dbb1be1bcp-15,
-                      -0x1.fdfb1c22a529bp-17,
-                      0x1.70bcf7ef7215fp-18,
-                      -0x1.bf60594e9a3f6p-20,
-                      0x1.82fc0f80ef4c9p-22,
-                      -0x1.572af37734dd7p-25);
+                      -0x1.1111111111111p-3,
+                      0x1.ba1ba1ba1ba03p-5,
+                      -0x1.664f4882c04bep-6,
+                      0x1.226e355e39dcep-7,
+                      -0x1.d6d3d0d1ed76cp-9,
+                      0x1.7da362c7c24a9p-10,
+                      -0x1.3558093b66e7cp-11,
+                      0x1.f57ac65d116edp-13,
+                      -0x1.966544e3829b9p-14,
+                      0x1.48d42c1be2517p-15,
+                      -0x1.07b95893107bdp-16,
+                      0x1.97de3685f68f2p-18,
+                      -0x1.1a3bfe2ae05acp-19,
+                      0x1.2ab2586680b17p-21,
+                      -0x1.57824a3dedffap-24);
 }
 
 NPFUSE_FORMULAS_END
