@@ -469,6 +469,23 @@ def test_masked_logits_and_nan() -> None:
     assert np.isfinite(masked[1]).all()
 
 
+@pytest.mark.parametrize("z_loss", [0, 1e-3])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_classes_that_cannot_be_change_no_bit(dtype: type, z_loss: float) -> None:
+    """However many classes there are, and whichever loop they take: a sum has one order."""
+    random = np.random.default_rng(SEED)
+    for classes in (1, 2, 3, 5, 10, 16, 17, 31, 32, 33, 64, 100, 127, 128, 129, 300):
+        logits = random.normal(scale=3, size=(37, classes)).astype(dtype)
+        labels = random.integers(classes, size=37)
+        padded = np.full((37, 400), -np.inf, dtype)
+        padded[:, :classes] = logits
+        values, gradient = nf.softmax_cross_entropy.value_and_grad(logits, labels, z_loss=z_loss, reduction="none")
+        expected = nf.softmax_cross_entropy.value_and_grad(padded, labels, z_loss=z_loss, reduction="none")
+        np.testing.assert_array_equal(values, expected[0])
+        np.testing.assert_array_equal(gradient, expected[1][:, :classes])
+        assert not expected[1][:, classes:].any()
+
+
 def test_all_ignored_is_zero() -> None:
     logits = np.ones((3, 4), np.float32)
     for loss in (nf.softmax_cross_entropy, nf.nll_loss):

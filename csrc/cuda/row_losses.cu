@@ -135,7 +135,7 @@ private:
         if (has_label) {
             const double target = row.weight * kept();
             (row.label == row.peak ? row.sums.target_at_peak : row.sums.target_elsewhere) += target;
-            row.sums.distance += target * (wide(maximum) - wide(pass.input(0, thread, row.label)));
+            if (target != 0) row.sums.distance += target * (wide(maximum) - wide(pass.input(0, thread, row.label)));
         }
         // Infinity and NaN are no maximum that a row can be compared to.
         row.sums.rest = pass.total(thread) + wide(maximum - maximum);

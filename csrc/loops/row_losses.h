@@ -82,7 +82,7 @@ inline typename Operation::Row normalised_loss_row(const RowLossCall& call, cons
     if (has_label) {
         const double target = weight * spread.kept;
         (row.label == peak ? sums.target_at_peak : sums.target_elsewhere) += target;
-        sums.distance += target * (wide(maximum) - wide(x[row.label]));
+        sums.distance += target == 0 ? 0 : target * (wide(maximum) - wide(x[row.label]));
     }
 
     T scratch[block_length];
@@ -148,7 +148,7 @@ double run_narrow_row_loss(const RowLossCall& call, ptrdiff_t begin, ptrdiff_t e
     NarrowTile<Operation, T> tile(call);
     double sum = 0;
     for (ptrdiff_t first = begin; first < end; first += row_loss_tile)
-        sum += tile.run(first, end - first < row_loss_tile ? end - first : row_loss_tile);
+        sum = tile.run(first, end - first < row_loss_tile ? end - first : row_loss_tile, sum);
     return sum;
 }
 
