@@ -120,14 +120,25 @@ def test_cross_entropy_of_labels(device: Device, dtype: type, options: dict, cla
 def test_cross_entropy_of_probabilities(device: Device, dtype: type, smoothing: float, weighted: bool) -> None:
     logits = scores((45, 40), dtype)
     probabilities = np.asarray(nf.softmax(scores((40, 45), dtype).T.copy()))
-    options = {"label_smoothing": smoothing, "reduction": "sum"}
+    options = {"label_smoothing": smoothing}
     if weighted:
         options["weight"] = np.linspace(0.5, 2, 40)
     arrays = cuda.asarray(logits), cuda.asarray(probabilities)
-    value, grad = cuda.softmax_cross_entropy.value_and_grad(*arrays, **options)
-    expected_value, expected_grad = nf.softmax_cross_entropy.value_and_grad(logits, probabilities, **options)
-    assert_same_value(value, expected_value)
-    assert_same_bits(grad.get(), expected_grad)
+    for reduction in ("mean", "sum"):
+        value, grad = cuda.softmax_cross_entropy.value_and_grad(*arrays, **options, reduction=reduction)
+        expected = nf.softmax_cross_entropy.value_and_grad(logits, probabilities, **options, reduction=reduction)
+        assert_same_value(value, expected[0])
+        assert_same_bits(grad.get(), expected[1])
+
+
+@pytest.mark.parametrize("shape", [(2000, 3), (300, 130), (5, 3000)])
+def test_many_weighted_probabilities(device: Device, shape: tuple[int, int]) -> None:
+    """Of several blocks of rows, and of rows for a warp and for a block."""
+    logits, weight = scores(shape, np.float32), np.random.default_rng(8).random(shape[1])
+    probabilities = np.asarray(nf.softmax(scores(shape, np.float32)[::-1].copy()))
+    expected = nf.softmax_cross_entropy(logits, probabilities, weight=weight)
+    arrays = cuda.asarray(logits), cuda.asarray(probabilities)
+    assert_same_value(cuda.softmax_cross_entropy(*arrays, weight=weight), expected)
 
 
 @pytest.mark.parametrize("loss", ["softmax_cross_entropy", "nll_loss"])
@@ -161,7 +172,7 @@ def test_masked_and_infinite_logits(device: Device) -> None:
 
 BAD_CALLS = [
     (lambda x, labels: cuda.softmax_cross_entropy(x, labels), ValueError, r"target\[1\] is 9; labels must be from 0"),
-    (lambda x, labels: cuda.softmax_cross_entropy(x, x, weight=[1, 2, 3]), ValueError, "weight: with probabilities"),
+    (lambda x, labels: cuda.softmax_cross_entropy(x, x, weight=[1, 2]), ValueError, "weight has shape"),
     (lambda x, labels: cuda.nll_loss(x, x), TypeError, "labels must be integers"),
     (lambda x, labels: cuda.softmax_cross_entropy(x, labels, axis=5), ValueError, "axis"),
     (lambda x, labels: cuda.mse_loss(x, x, delta=1), TypeError, "no argument 'delta'"),

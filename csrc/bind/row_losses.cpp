@@ -117,13 +117,6 @@ double total_weight(PyArrayObject* labels, npy_intp classes, npy_int64 ignore_in
     return class_weights ? total : double(counted);
 }
 
-// The sum of the weights that probabilities carry: of one-hot rows, what the labels would have.
-double total_weight(const Array& probabilities, int axis, const Array& class_weights) {
-    const py::object numpy = py::module_::import("numpy");
-    const py::object rows = numpy.attr("moveaxis")(probabilities, axis, -1);
-    return py::cast<double>(numpy.attr("dot")(rows.attr("astype")("float64"), class_weights).attr("sum")());
-}
-
 Array class_weights_for(PyObject* argument, npy_intp classes) {
     const Array weights = number_array(argument, "weight");
     if (PyArray_NDIM(raw(weights)) != 1 || PyArray_DIM(raw(weights), 0) != classes)
@@ -187,7 +180,8 @@ PyObject* call(const RowLoss& loss, const Signature& signature, Result wanted, P
         call.labels = nullptr;
         const Array probabilities = broadcast(inputs[1], pred, "target", loss.prediction);
         view_rows(raw(probabilities), axis, call.probabilities);
-        if (class_weights && reduction == Reduction::mean) weight = total_weight(probabilities, axis, class_weights);
+        if (class_weights && reduction == Reduction::mean)
+            weight = runtime::weigh_probabilities(call, call.classes == 0 ? 0 : rows);
     }
 
     Array gradient, values;

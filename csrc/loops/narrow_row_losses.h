@@ -14,6 +14,36 @@ NPFUSE_FORMULA T scaled_sum(T x, Pair<T> factor, T addend) {
     return fma(x, factor.hi, fma(x, factor.lo, addend));
 }
 
+// The sums of a tile's rows, of n numbers each: each lane its own, then the fixed tree, in which lanes without a number
+// have no part.
+class SumsAcross {
+public:
+    // term(i, row) is asked for once, number by number.
+    template <class Term>
+    NPFUSE_FORMULA void add_up(ptrdiff_t n, Across<double>& sums, Term term) {
+        const ptrdiff_t used = n < lane_count ? n : lane_count;
+        for (ptrdiff_t i = 0; i < used; ++i)
+#pragma omp simd
+            for (ptrdiff_t r = 0; r < row_loss_tile; ++r) lanes_[i][r] = 0.0 + term(i, r);
+        for (ptrdiff_t i = used; i < n; ++i)
+#pragma omp simd
+            for (ptrdiff_t r = 0; r < row_loss_tile; ++r) lanes_[i % lane_count][r] += term(i, r);
+        fold(used, sums);
+    }
+
+private:
+    void fold(ptrdiff_t used, Across<double>& sums) {
+        for (ptrdiff_t half = lane_count / 2; half > 0; half /= 2)
+            for (ptrdiff_t lane = 0; lane < half && lane + half < used; ++lane)
+#pragma omp simd
+                for (ptrdiff_t r = 0; r < row_loss_tile; ++r) lanes_[lane][r] += lanes_[lane + half][r];
+#pragma omp simd
+        for (ptrdiff_t r = 0; r < row_loss_tile; ++r) sums[r] = lanes_[0][r];
+    }
+
+    alignas(64) Across<double> lanes_[lane_count];
+};
+
 template <class Operation, class T>
 struct NarrowTile {
     using Index = typename Format<T>::SignedBits;
@@ -29,7 +59,7 @@ struct NarrowTile {
     alignas(64) Across<T> maximum, at_label, term_at_label;
     alignas(64) Across<Index> label, peak;
     alignas(64) Across<double> weight, target_at_peak, target_elsewhere, distance, rest, values;
-    alignas(64) Across<double> lanes[lane_count];
+    SumsAcross classes;
 
     explicit NarrowTile(const RowLossCall& call) : call(call) {}
 
@@ -60,39 +90,16 @@ struct NarrowTile {
             }
     }
 
-    // The sums of term(class, row) over the classes: each lane its own, then the fixed tree, in which lanes without a
-    // class have no part. Terms are asked for once, class by class.
-    template <class Term>
-    NPFUSE_FORMULA void sum_classes(Across<double>& sums, Term term) {
-        const ptrdiff_t used = n < lane_count ? n : lane_count;
-        for (ptrdiff_t i = 0; i < used; ++i)
-#pragma omp simd
-            for (ptrdiff_t r = 0; r < row_loss_tile; ++r) lanes[i][r] = 0.0 + term(i, r);
-        for (ptrdiff_t i = used; i < n; ++i)
-#pragma omp simd
-            for (ptrdiff_t r = 0; r < row_loss_tile; ++r) lanes[i % lane_count][r] += term(i, r);
-        fold_lanes(used, sums);
-    }
-
-    void fold_lanes(ptrdiff_t used, Across<double>& sums) {
-        for (ptrdiff_t half = lane_count / 2; half > 0; half /= 2)
-            for (ptrdiff_t lane = 0; lane < half && lane + half < used; ++lane)
-#pragma omp simd
-                for (ptrdiff_t r = 0; r < row_loss_tile; ++r) lanes[lane][r] += lanes[lane + half][r];
-#pragma omp simd
-        for (ptrdiff_t r = 0; r < row_loss_tile; ++r) sums[r] = lanes[0][r];
-    }
-
     // What is spread over the classes: probabilities, or the labels' smoothing.
     void spread_targets() {
-        sum_classes(target_elsewhere, [this](ptrdiff_t i, ptrdiff_t r) __attribute__((always_inline)) {
+        classes.add_up(n, target_elsewhere, [this](ptrdiff_t i, ptrdiff_t r) __attribute__((always_inline)) {
             const T target = call.labels ? T(share) : fma(targets[i][r], T(kept), T(share));
             targets[i][r] = call.class_weights ? T(wide(target) * call.class_weights[i]) : target;
             const bool is_peak = peak[r] == Index(i);
             target_at_peak[r] = is_peak ? wide(targets[i][r]) : target_at_peak[r];
             return is_peak ? 0 : wide(targets[i][r]);
         });
-        sum_classes(distance, [this](ptrdiff_t i, ptrdiff_t r) __attribute__((always_inline)) {
+        classes.add_up(n, distance, [this](ptrdiff_t i, ptrdiff_t r) __attribute__((always_inline)) {
             const double part = wide(targets[i][r]);
             return part == 0 ? 0 : part * (wide(maximum[r]) - wide(x[i][r]));
         });
@@ -110,7 +117,7 @@ struct NarrowTile {
     }
 
     void make_terms() {
-        sum_classes(rest, [this](ptrdiff_t i, ptrdiff_t r) __attribute__((always_inline)) {
+        classes.add_up(n, rest, [this](ptrdiff_t i, ptrdiff_t r) __attribute__((always_inline)) {
             const T term = Operation::term(x[i][r], maximum[r]);
             x[i][r] = term;
             term_at_label[r] = label[r] == Index(i) ? term : term_at_label[r];
@@ -180,5 +187,15 @@ struct NarrowTile {
                 for (ptrdiff_t i = 0; i < n; ++i) x[i][r] = T(0);
     }
 };
+
+// What the probabilities of rows [first, first + count) weigh, each.
+inline void weigh_narrow_rows(const RowLossCall& call, ptrdiff_t first, ptrdiff_t count, Across<double>& weights) {
+    alignas(64) Across<double> numbers[narrow_limit];
+    load_across(call.probabilities, first, count, call.classes, numbers);
+    SumsAcross classes;
+    classes.add_up(call.classes, weights, [&](ptrdiff_t i, ptrdiff_t r) __attribute__((always_inline)) {
+        return numbers[i][r] * call.class_weights[i];
+    });
+}
 
 NPFUSE_FORMULAS_END

@@ -195,6 +195,36 @@ double run_row_loss(const RowLossCall& call, ptrdiff_t begin, ptrdiff_t end, voi
     return sum;
 }
 
+inline void weigh_rows(const RowLossCall& call, ptrdiff_t first, ptrdiff_t count, Across<double>& weights) {
+    const RowView& rows = call.probabilities;
+    char* starts[row_loss_tile];
+    row_starts(rows, first, count, starts);
+    for (ptrdiff_t r = 0; r < count; ++r) {
+        LaneSum weight;
+        for (ptrdiff_t i = 0; i < call.classes; i += block_length) {
+            const ptrdiff_t length = call.classes - i < block_length ? call.classes - i : block_length;
+            double numbers[block_length];
+            load_number(rows.starts.number, starts[r] + i * rows.stride, rows.stride, numbers, length);
+#pragma omp simd
+            for (ptrdiff_t k = 0; k < length; ++k) numbers[k] *= call.class_weights[i + k];
+            weight.add(numbers, length);
+        }
+        weights[r] = weight.total();
+    }
+}
+
+// What the probabilities of rows [begin, end) weigh together.
+inline double weigh_probabilities(const RowLossCall& call, ptrdiff_t begin, ptrdiff_t end, void*) {
+    double sum = 0;
+    for (ptrdiff_t first = begin; first < end; first += row_loss_tile) {
+        const ptrdiff_t count = end - first < row_loss_tile ? end - first : row_loss_tile;
+        Across<double> weights;
+        (call.classes <= narrow_limit ? weigh_narrow_rows : weigh_rows)(call, first, count, weights);
+        for (ptrdiff_t r = 0; r < count; ++r) sum += weights[r];
+    }
+    return sum;
+}
+
 template <class Operation>
 constexpr RowLoss row_loss_entry() {
     return {Operation::name,
