@@ -48,6 +48,13 @@ def sanitize(session):
 
 
 @nox.session
+def registers(session):
+    """Needs nvcc."""
+    session.install("pybind11>=3.0", "numpy>=2.0", "cmake>=3.21", "ninja")
+    session.run("python", "tools/registers.py", *session.posargs)
+
+
+@nox.session
 def demo(session):
     session.install(".[demo]")
     session.run("python", "-m", "npfuse", "demo", *session.posargs)

@@ -186,7 +186,8 @@ struct KernelTable {
     MaxoutLoop maxout_backward[storage_count];
     LossLoop losses_float32;
     LossLoop losses_float64;
-    UpdateLoop update[storage_count];  // by the parameter's storage
+    RowLossLoop weights_of_probabilities;  // the sum of what the rows count for
+    UpdateLoop update[storage_count];      // by the parameter's storage
     RowSumLoop sum_rows[storage_count];
     SquareLoop add_squares;
     Span<Activation> activations;

@@ -436,6 +436,32 @@ def test_one_hot_probabilities_are_labels() -> None:
         np.testing.assert_allclose(one[1], other[1], rtol=5e-7, atol=1e-9)
 
 
+@pytest.mark.parametrize("classes", [0, 1, 10, 128, 129, 2000])
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_weighted_probabilities_have_one_sum(classes: int, dtype: np.dtype) -> None:
+    """What a mean is divided by is exact to rounding, and no layout or number of threads changes a bit of it."""
+    random = np.random.default_rng(SEED)
+    logits, probabilities = (random.random((150, classes)).astype(dtype) for _ in range(2))
+    weight = random.random(classes)
+    means = set()
+    before = nf.get_num_threads()
+    try:
+        for threads in (1, 3):
+            nf.set_num_threads(threads)
+            for target in (
+                probabilities,
+                np.asfortranarray(probabilities),
+                np.repeat(probabilities, 2, axis=1)[:, ::2],
+            ):
+                means.add(nf.softmax_cross_entropy(logits, target, weight=weight))
+    finally:
+        nf.set_num_threads(before)
+    assert len(means) == 1
+    total = math.fsum((probabilities.astype(np.float64) * weight).ravel())
+    summed = nf.softmax_cross_entropy(logits, probabilities, weight=weight, reduction="sum")
+    assert means.pop() == pytest.approx(summed / total if classes else 0, rel=1e-14)
+
+
 def test_a_dominating_logit_keeps_its_digits() -> None:
     for gap in (20.0, 60.0, 100.0):
         value, gradient = nf.softmax_cross_entropy.value_and_grad(np.array([[gap, 0.0]], np.float32), [0])
@@ -467,6 +493,23 @@ def test_masked_logits_and_nan() -> None:
     masked = nf.softmax_cross_entropy.value_and_grad(logits[:1], np.array([[0.5, 0.0, 0.5]]))
     assert np.isfinite(masked[0])
     assert np.isfinite(masked[1]).all()
+
+
+@pytest.mark.parametrize("z_loss", [0, 1e-3])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_classes_that_cannot_be_change_no_bit(dtype: type, z_loss: float) -> None:
+    """However many classes there are, and whichever loop they take: a sum has one order."""
+    random = np.random.default_rng(SEED)
+    for classes in (1, 2, 3, 5, 10, 16, 17, 31, 32, 33, 64, 100, 127, 128, 129, 300):
+        logits = random.normal(scale=3, size=(37, classes)).astype(dtype)
+        labels = random.integers(classes, size=37)
+        padded = np.full((37, 400), -np.inf, dtype)
+        padded[:, :classes] = logits
+        values, gradient = nf.softmax_cross_entropy.value_and_grad(logits, labels, z_loss=z_loss, reduction="none")
+        expected = nf.softmax_cross_entropy.value_and_grad(padded, labels, z_loss=z_loss, reduction="none")
+        np.testing.assert_array_equal(values, expected[0])
+        np.testing.assert_array_equal(gradient, expected[1][:, :classes])
+        assert not expected[1][:, classes:].any()
 
 
 def test_all_ignored_is_zero() -> None:

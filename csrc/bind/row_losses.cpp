@@ -95,27 +95,26 @@ std::string position_text(npy_intp index, PyArrayObject* array) {
     return text.empty() ? "target" : "target[" + text + "]";
 }
 
+[[noreturn]] void refuse_label(npy_intp index, PyArrayObject* labels, npy_intp classes, npy_int64 ignore_index) {
+    const npy_int64 label = static_cast<const npy_int64*>(PyArray_DATA(labels))[index];
+    throw py::value_error(position_text(index, labels) + " is " + std::to_string(label) +
+                          "; labels must be from 0 to " + std::to_string(classes - 1) + ", or ignore_index (" +
+                          std::to_string(ignore_index) + ")");
+}
+
 // Checks every label, and returns the sum of the weights of those that count.
 double total_weight(PyArrayObject* labels, npy_intp classes, npy_int64 ignore_index, const double* class_weights) {
     const auto* label = static_cast<const npy_int64*>(PyArray_DATA(labels));
     const npy_intp rows = PyArray_SIZE(labels);
     double total = 0.0;
+    npy_intp counted = 0;
     for (npy_intp i = 0; i < rows; ++i) {
         if (label[i] == ignore_index) continue;
-        if (label[i] < 0 || label[i] >= classes)
-            throw py::value_error(position_text(i, labels) + " is " + std::to_string(label[i]) +
-                                  "; labels must be from 0 to " + std::to_string(classes - 1) + ", or ignore_index (" +
-                                  std::to_string(ignore_index) + ")");
-        total += class_weights ? class_weights[label[i]] : 1.0;
+        if (label[i] < 0 || label[i] >= classes) refuse_label(i, labels, classes, ignore_index);
+        if (class_weights) total += class_weights[label[i]];
+        ++counted;
     }
-    return total;
-}
-
-// The sum of the weights that probabilities carry: of one-hot rows, what the labels would have.
-double total_weight(const Array& probabilities, int axis, const Array& class_weights) {
-    const py::object numpy = py::module_::import("numpy");
-    const py::object rows = numpy.attr("moveaxis")(probabilities, axis, -1);
-    return py::cast<double>(numpy.attr("dot")(rows.attr("astype")("float64"), class_weights).attr("sum")());
+    return class_weights ? total : double(counted);
 }
 
 Array class_weights_for(PyObject* argument, npy_intp classes) {
@@ -181,7 +180,8 @@ PyObject* call(const RowLoss& loss, const Signature& signature, Result wanted, P
         call.labels = nullptr;
         const Array probabilities = broadcast(inputs[1], pred, "target", loss.prediction);
         view_rows(raw(probabilities), axis, call.probabilities);
-        if (class_weights && reduction == Reduction::mean) weight = total_weight(probabilities, axis, class_weights);
+        if (class_weights && reduction == Reduction::mean)
+            weight = runtime::weigh_probabilities(call, call.classes == 0 ? 0 : rows);
     }
 
     Array gradient, values;

@@ -33,6 +33,14 @@ int device_of(const void* pointer) {
 
 int dlpack_kind() { return 2; }
 
+Properties properties() {
+    int device;
+    cudaDeviceProp found;
+    check(cudaGetDevice(&device), "cannot tell the current device");
+    check(cudaGetDeviceProperties(&found, device), "cannot tell what the device is");
+    return {found.name, static_cast<std::size_t>(found.l2CacheSize)};
+}
+
 Use::Use(int device) {
     check(cudaGetDevice(&before_), "cannot tell the current device");
     check(cudaSetDevice(device), "cannot use the array's device");
@@ -68,6 +76,11 @@ void copy_out(void* target, const void* source, std::size_t size, Stream stream)
     synchronize(stream);
 }
 
+void copy(void* target, const void* source, std::size_t size, Stream stream) {
+    check(cudaMemcpyAsync(target, source, size, cudaMemcpyDeviceToDevice, as_cuda(stream)),
+          "cannot copy on the device");
+}
+
 void clear(void* target, std::size_t size, Stream stream) {
     check(cudaMemsetAsync(target, 0, size, as_cuda(stream)), "cannot clear device memory");
 }
@@ -82,6 +95,27 @@ void wait_for(Stream stream, Stream earlier) {
     if (status == cudaSuccess) status = cudaStreamWaitEvent(as_cuda(stream), event, 0);
     cudaEventDestroy(event);
     check(status, "cannot wait for another stream");
+}
+
+Event::Event() {
+    cudaEvent_t event;
+    check(cudaEventCreate(&event), "cannot create an event");
+    event_ = event;
+}
+
+Event::~Event() { cudaEventDestroy(static_cast<cudaEvent_t>(event_)); }
+
+void Event::record(Stream stream) {
+    check(cudaEventRecord(static_cast<cudaEvent_t>(event_), as_cuda(stream)), "cannot record an event");
+}
+
+double Event::seconds_since(const Event& earlier) const {
+    const auto event = static_cast<cudaEvent_t>(event_);
+    check(cudaEventSynchronize(event), "the device failed");
+    float milliseconds;
+    check(cudaEventElapsedTime(&milliseconds, static_cast<cudaEvent_t>(earlier.event_), event),
+          "cannot tell the time between two events");
+    return milliseconds * 1e-3;
 }
 
 }  // namespace npfuse::device

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <stdexcept>
+#include <string>
 
 namespace npfuse::device {
 
@@ -24,6 +25,14 @@ int device_of(const void* pointer);
 // What the DLPack standard calls this kind of device.
 int dlpack_kind();
 
+struct Properties {
+    std::string name;
+    std::size_t cache;  // bytes of its last level
+};
+
+// Of the current device.
+Properties properties();
+
 // Makes a device the current one of this thread for as long as it lives.
 class Use {
 public:
@@ -42,11 +51,28 @@ void release(void* memory, int device, Stream stream) noexcept;
 
 void copy_in(void* target, const void* source, std::size_t size, Stream stream);
 void copy_out(void* target, const void* source, std::size_t size, Stream stream);  // returns when it is done
+void copy(void* target, const void* source, std::size_t size, Stream stream);
 void clear(void* target, std::size_t size, Stream stream);
 
 void synchronize(Stream stream);
 
 // What is put into `stream` from now on starts after what has been put into `earlier`.
 void wait_for(Stream stream, Stream earlier);
+
+// A moment in a stream: when all that had been put into it before is done.
+class Event {
+public:
+    Event();
+    ~Event();
+    Event(const Event&) = delete;
+    Event& operator=(const Event&) = delete;
+
+    void record(Stream stream);
+    // Waits for both.
+    double seconds_since(const Event& earlier) const;
+
+private:
+    void* event_ = nullptr;
+};
 
 }  // namespace npfuse::device

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 
 #include "block.h"
@@ -16,6 +17,9 @@
 #endif
 
 namespace npfuse::device {
+
+// How many kernels have been started.
+inline std::atomic<long long> launch_count = 0;
 
 inline long long blocks_for(long long n, long long each) { return (n + each - 1) / each; }
 
@@ -37,6 +41,7 @@ void launch(const Kernel& kernel, long long blocks, Stream stream) {
     constexpr long long most = 0x7fffffff;  // of one launch
     for (long long first = 0; first < blocks; first += most) {
         const auto count = static_cast<unsigned>(std::min(blocks - first, most));
+        ++launch_count;
         run_kernel<<<count, Kernel::threads, 0, static_cast<cudaStream_t>(stream)>>>(kernel, first);
     }
     const cudaError_t status = cudaGetLastError();
@@ -49,6 +54,7 @@ void launch(const Kernel& kernel, long long blocks, Stream stream) {
 
 template <class Kernel>
 void launch(const Kernel& kernel, long long blocks, Stream) {
+    if (blocks > 0) ++launch_count;
     const auto shared = std::make_unique<typename Kernel::Shared>();
     for (long long index = 0; index < blocks; ++index) kernel(Block<Kernel::threads>{index}, *shared);
 }

@@ -122,7 +122,7 @@ template <class Operation, int variant, class S>
 void launch_loss_variant(const device::LossCall& call, device::Stream stream) {
     using Kernel = LossBlock<Operation, variant, S>;
     using T = typename Kernel::T;
-    const bool is_fused = requires { Operation::is_light; } && call.weight == nullptr && call.values == nullptr;
+    const bool is_fused = call.weight == nullptr && call.values == nullptr;
     Kernel kernel = {call, {}, Scale<T>(call.scale), true, is_fused};
     for (int p = 0; p < Kernel::parameter_total; ++p) kernel.parameters[p] = T(call.parameters[p]);
     for (int i = 0; i < Kernel::inputs; ++i) kernel.aligned &= device::is_aligned(call.inputs[i].data);

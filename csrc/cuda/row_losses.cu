@@ -135,7 +135,7 @@ private:
         if (has_label) {
             const double target = row.weight * kept();
             (row.label == row.peak ? row.sums.target_at_peak : row.sums.target_elsewhere) += target;
-            row.sums.distance += target * (wide(maximum) - wide(pass.input(0, thread, row.label)));
+            if (target != 0) row.sums.distance += target * (wide(maximum) - wide(pass.input(0, thread, row.label)));
         }
         // Infinity and NaN are no maximum that a row can be compared to.
         row.sums.rest = pass.total(thread) + wide(maximum - maximum);
@@ -170,8 +170,7 @@ void launch_row_loss(const device::RowLossCall& call, device::Stream stream) {
         device::launch(Wide{call}, call.rows.rows, stream);
 }
 
-// What each row counts for: 0 where it is ignored, NaN where its label is none.
-struct RowWeightKernel {
+struct LabelWeightKernel {
     static constexpr int threads = 256;
     using Shared = device::Nothing;
 
@@ -190,6 +189,34 @@ struct RowWeightKernel {
         });
     }
 };
+
+template <class S, int width>
+struct ProbabilityWeightKernel {
+    using Pass = RowPass<S, width>;
+    using Shared = typename Pass::Shared;
+    static constexpr int threads = Pass::threads;
+
+    device::RowLossCall call;
+    double* weights;
+
+    NPFUSE_DEVICE void operator()(const device::Block<threads>& block, Shared& shared) const {
+        const Pass pass(call.rows, block, shared);
+        pass.sum([&](int thread, long long j) { return wide(pass.input(1, thread, j)) * call.class_weights[j]; });
+        block.each([&](int thread) {
+            if (Pass::is_first(thread) && pass.is_own(thread)) weights[pass.row(thread)] = pass.total(thread);
+        });
+    }
+};
+
+template <class S>
+void weigh_probabilities(const device::RowLossCall& call, double* weights, device::Stream stream) {
+    using Narrow = ProbabilityWeightKernel<S, 32>;
+    using Wide = ProbabilityWeightKernel<S, 256>;
+    if (call.rows.n <= short_row)
+        device::launch(Narrow{call, weights}, device::blocks_for(call.rows.rows, Narrow::Pass::rows), stream);
+    else
+        device::launch(Wide{call, weights}, call.rows.rows, stream);
+}
 
 template <class... Operations>
 struct RowLossLaunchers;
@@ -211,9 +238,16 @@ namespace npfuse::device {
 
 Span<RowLoss> row_losses() { return cuda::RowLossLaunchers<cuda::RowLosses>::span; }
 
-void weigh_rows(const RowLossCall& call, double* weights, Stream stream) {
-    using Kernel = cuda::RowWeightKernel;
-    launch(Kernel{call, weights}, blocks_for(call.rows.rows, Kernel::threads), stream);
+void weigh_rows(const RowLossCall& call, Storage storage, double* weights, Stream stream) {
+    if (call.labels != nullptr) {
+        using Kernel = cuda::LabelWeightKernel;
+        launch(Kernel{call, weights}, blocks_for(call.rows.rows, Kernel::threads), stream);
+    } else {
+        constexpr decltype(&cuda::weigh_probabilities<float>) weigh[] = {
+            cuda::weigh_probabilities<cuda::float16>, cuda::weigh_probabilities<cuda::bfloat16>,
+            cuda::weigh_probabilities<float>, cuda::weigh_probabilities<double>};
+        weigh[static_cast<int>(storage)](call, weights, stream);
+    }
 }
 
 }  // namespace npfuse::device

@@ -124,8 +124,9 @@ struct RowLoss {
     void (*launch[storage_count])(const RowLossCall& call, Stream stream);
 };
 
-// What each row counts for: 0 where it is ignored, NaN where its label is no class.
-void weigh_rows(const RowLossCall& call, double* weights, Stream stream);
+// What each row counts for: where targets are labels, 0 if it is ignored, NaN if its label is no class. The storage is
+// that of probabilities.
+void weigh_rows(const RowLossCall& call, Storage storage, double* weights, Stream stream);
 
 // The sums, one after the other, of every `length` of n values, divided by a number.
 void sum_values(const double* values, long long n, long long length, double divisor, double* sums, Stream stream);

@@ -24,6 +24,7 @@ constinit const KernelTable table = {
                         run_maxout_backward<double>},
     .losses_float32 = run_loss<float>,
     .losses_float64 = run_loss<double>,
+    .weights_of_probabilities = weigh_probabilities,
     .update = {run_update<float16>, run_update<bfloat16>, run_update<float>, run_update<double>},
     .sum_rows = {sum_rows<float>, sum_rows<float>, sum_rows<float>, sum_rows<double>},
     .add_squares = add_squares,

@@ -1,9 +1,10 @@
 // A normalised row loss of few classes: a tile of rows at a time stands on its side, so that a vector runs across rows
-// and nothing is lost on rows shorter than a vector. How many classes there are decides alone, never the layout, and a
-// row's sums run in the order of its classes: the bits don't depend on what else is in the tile.
+// and nothing is lost on rows shorter than a vector. A row's sums are those of loops/lanes.h: the bits are what they
+// would be if it stood upright.
 #pragma once
 
 #include "../formulas/registry.h"
+#include "lanes.h"
 #include "row_tiles.h"
 
 NPFUSE_FORMULAS_BEGIN
@@ -12,6 +13,36 @@ template <class T>
 NPFUSE_FORMULA T scaled_sum(T x, Pair<T> factor, T addend) {
     return fma(x, factor.hi, fma(x, factor.lo, addend));
 }
+
+// The sums of a tile's rows, of n numbers each: each lane its own, then the fixed tree, in which lanes without a number
+// have no part.
+class SumsAcross {
+public:
+    // term(i, row) is asked for once, number by number.
+    template <class Term>
+    NPFUSE_FORMULA void add_up(ptrdiff_t n, Across<double>& sums, Term term) {
+        const ptrdiff_t used = n < lane_count ? n : lane_count;
+        for (ptrdiff_t i = 0; i < used; ++i)
+#pragma omp simd
+            for (ptrdiff_t r = 0; r < row_loss_tile; ++r) lanes_[i][r] = 0.0 + term(i, r);
+        for (ptrdiff_t i = used; i < n; ++i)
+#pragma omp simd
+            for (ptrdiff_t r = 0; r < row_loss_tile; ++r) lanes_[i % lane_count][r] += term(i, r);
+        fold(used, sums);
+    }
+
+private:
+    void fold(ptrdiff_t used, Across<double>& sums) {
+        for (ptrdiff_t half = lane_count / 2; half > 0; half /= 2)
+            for (ptrdiff_t lane = 0; lane < half && lane + half < used; ++lane)
+#pragma omp simd
+                for (ptrdiff_t r = 0; r < row_loss_tile; ++r) lanes_[lane][r] += lanes_[lane + half][r];
+#pragma omp simd
+        for (ptrdiff_t r = 0; r < row_loss_tile; ++r) sums[r] = lanes_[0][r];
+    }
+
+    alignas(64) Across<double> lanes_[lane_count];
+};
 
 template <class Operation, class T>
 struct NarrowTile {
@@ -28,6 +59,7 @@ struct NarrowTile {
     alignas(64) Across<T> maximum, at_label, term_at_label;
     alignas(64) Across<Index> label, peak;
     alignas(64) Across<double> weight, target_at_peak, target_elsewhere, distance, rest, values;
+    SumsAcross classes;
 
     explicit NarrowTile(const RowLossCall& call) : call(call) {}
 
@@ -45,6 +77,8 @@ struct NarrowTile {
             maximum[r] = x[0][r];
             at_label[r] = x[0][r];
             peak[r] = 0;
+            term_at_label[r] = 0;
+            target_at_peak[r] = target_elsewhere[r] = distance[r] = 0;
         }
         for (ptrdiff_t i = 1; i < n; ++i)
 #pragma omp simd
@@ -56,53 +90,45 @@ struct NarrowTile {
             }
     }
 
-    void weigh_labels() {
+    // What is spread over the classes: probabilities, or the labels' smoothing.
+    void spread_targets() {
+        classes.add_up(n, target_elsewhere, [this](ptrdiff_t i, ptrdiff_t r) __attribute__((always_inline)) {
+            const T target = call.labels ? T(share) : fma(targets[i][r], T(kept), T(share));
+            targets[i][r] = call.class_weights ? T(wide(target) * call.class_weights[i]) : target;
+            const bool is_peak = peak[r] == Index(i);
+            target_at_peak[r] = is_peak ? wide(targets[i][r]) : target_at_peak[r];
+            return is_peak ? 0 : wide(targets[i][r]);
+        });
+        classes.add_up(n, distance, [this](ptrdiff_t i, ptrdiff_t r) __attribute__((always_inline)) {
+            const double part = wide(targets[i][r]);
+            return part == 0 ? 0 : part * (wide(maximum[r]) - wide(x[i][r]));
+        });
+    }
+
+    void add_labels() {
 #pragma omp simd
         for (ptrdiff_t r = 0; r < row_loss_tile; ++r) {
             const double target = weight[r] * kept;
             const bool is_peak = label[r] == peak[r];
-            target_at_peak[r] = is_peak ? target : 0;
-            target_elsewhere[r] = is_peak ? 0 : target;
-            distance[r] = target == 0 ? 0 : target * (wide(maximum[r]) - wide(at_label[r]));
-        }
-    }
-
-    // Adds what is spread over the classes: probabilities, or the labels' smoothing.
-    void spread_targets() {
-        for (ptrdiff_t i = 0; i < n; ++i) {
-            const double class_weight = call.class_weights ? call.class_weights[i] : 1;
-#pragma omp simd
-            for (ptrdiff_t r = 0; r < row_loss_tile; ++r) {
-                const T target = call.labels ? T(share) : fma(targets[i][r], T(kept), T(share));
-                targets[i][r] = T(wide(target) * class_weight);
-                const double part = wide(targets[i][r]);
-                const bool is_peak = peak[r] == Index(i);
-                target_at_peak[r] += is_peak ? part : 0;
-                target_elsewhere[r] += is_peak ? 0 : part;
-                distance[r] += part == 0 ? 0 : part * (wide(maximum[r]) - wide(x[i][r]));
-            }
+            target_at_peak[r] += is_peak ? target : 0;
+            target_elsewhere[r] += is_peak ? 0 : target;
+            distance[r] += target == 0 ? 0 : target * (wide(maximum[r]) - wide(at_label[r]));
         }
     }
 
     void make_terms() {
-#pragma omp simd
-        for (ptrdiff_t r = 0; r < row_loss_tile; ++r) {
-            // Infinity and NaN are no maximum that a row can be compared to.
-            rest[r] = wide(maximum[r] - maximum[r]);
-            term_at_label[r] = 0;
-        }
-        for (ptrdiff_t i = 0; i < n; ++i)
-#pragma omp simd
-            for (ptrdiff_t r = 0; r < row_loss_tile; ++r) {
-                const T term = Operation::term(x[i][r], maximum[r]);
-                x[i][r] = term;
-                rest[r] += peak[r] == Index(i) ? 0 : wide(term);
-                term_at_label[r] = label[r] == Index(i) ? term : term_at_label[r];
-            }
+        classes.add_up(n, rest, [this](ptrdiff_t i, ptrdiff_t r) __attribute__((always_inline)) {
+            const T term = Operation::term(x[i][r], maximum[r]);
+            x[i][r] = term;
+            term_at_label[r] = label[r] == Index(i) ? term : term_at_label[r];
+            return peak[r] == Index(i) ? 0 : wide(term);
+        });
     }
 
     typename Operation::Row row(ptrdiff_t r) const {
-        return {wide(maximum[r]), target_at_peak[r], target_elsewhere[r], distance[r], rest[r], call.parameters[1]};
+        // Infinity and NaN are no maximum that a row can be compared to.
+        const double terms = rest[r] + wide(maximum[r] - maximum[r]);
+        return {wide(maximum[r]), target_at_peak[r], target_elsewhere[r], distance[r], terms, call.parameters[1]};
     }
 
     void find_values(ptrdiff_t first, ptrdiff_t count) {
@@ -134,14 +160,14 @@ struct NarrowTile {
             }
     }
 
-    // Rows [first, first + count); the sum of their values.
-    double run(ptrdiff_t first, ptrdiff_t count) {
+    // Rows [first, first + count); what the sum becomes when their values are added to it, one after the other.
+    double run(ptrdiff_t first, ptrdiff_t count, double sum) {
         load_across(call.pred, first, count, n, x);
         take_labels(first, count);
         find_peaks();
-        weigh_labels();
         if (!call.labels) load_across(call.probabilities, first, count, n, targets);
         if (is_spread) spread_targets();
+        if (call.labels) add_labels();
         make_terms();
         find_values(first, count);
         if (call.gradient.starts.data) {
@@ -149,7 +175,6 @@ struct NarrowTile {
             drop_ignored(first, count);
             store_across(x, call.gradient, first, count, n);
         }
-        double sum = 0;
         for (ptrdiff_t r = 0; r < count; ++r) sum += values[r];
         if (call.values.data) store_row_values<T>(values, call.values, first, count);
         return sum;
@@ -162,5 +187,15 @@ struct NarrowTile {
                 for (ptrdiff_t i = 0; i < n; ++i) x[i][r] = T(0);
     }
 };
+
+// What the probabilities of rows [first, first + count) weigh, each.
+inline void weigh_narrow_rows(const RowLossCall& call, ptrdiff_t first, ptrdiff_t count, Across<double>& weights) {
+    alignas(64) Across<double> numbers[narrow_limit];
+    load_across(call.probabilities, first, count, call.classes, numbers);
+    SumsAcross classes;
+    classes.add_up(call.classes, weights, [&](ptrdiff_t i, ptrdiff_t r) __attribute__((always_inline)) {
+        return numbers[i][r] * call.class_weights[i];
+    });
+}
 
 NPFUSE_FORMULAS_END

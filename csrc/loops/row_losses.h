@@ -82,7 +82,7 @@ inline typename Operation::Row normalised_loss_row(const RowLossCall& call, cons
     if (has_label) {
         const double target = weight * spread.kept;
         (row.label == peak ? sums.target_at_peak : sums.target_elsewhere) += target;
-        sums.distance += target * (wide(maximum) - wide(x[row.label]));
+        sums.distance += target == 0 ? 0 : target * (wide(maximum) - wide(x[row.label]));
     }
 
     T scratch[block_length];
@@ -148,7 +148,7 @@ double run_narrow_row_loss(const RowLossCall& call, ptrdiff_t begin, ptrdiff_t e
     NarrowTile<Operation, T> tile(call);
     double sum = 0;
     for (ptrdiff_t first = begin; first < end; first += row_loss_tile)
-        sum += tile.run(first, end - first < row_loss_tile ? end - first : row_loss_tile);
+        sum = tile.run(first, end - first < row_loss_tile ? end - first : row_loss_tile, sum);
     return sum;
 }
 
@@ -191,6 +191,36 @@ double run_row_loss(const RowLossCall& call, ptrdiff_t begin, ptrdiff_t end, voi
         for (ptrdiff_t r = 0; r < count; ++r) sum += values[r];
         if (wants_gradient && !direct_gradient) store_rows(tile, call.gradient, gradient, count, n);
         if (call.values.data) store_row_values<T>(values, call.values, first, count);
+    }
+    return sum;
+}
+
+inline void weigh_rows(const RowLossCall& call, ptrdiff_t first, ptrdiff_t count, Across<double>& weights) {
+    const RowView& rows = call.probabilities;
+    char* starts[row_loss_tile];
+    row_starts(rows, first, count, starts);
+    for (ptrdiff_t r = 0; r < count; ++r) {
+        LaneSum weight;
+        for (ptrdiff_t i = 0; i < call.classes; i += block_length) {
+            const ptrdiff_t length = call.classes - i < block_length ? call.classes - i : block_length;
+            double numbers[block_length];
+            load_number(rows.starts.number, starts[r] + i * rows.stride, rows.stride, numbers, length);
+#pragma omp simd
+            for (ptrdiff_t k = 0; k < length; ++k) numbers[k] *= call.class_weights[i + k];
+            weight.add(numbers, length);
+        }
+        weights[r] = weight.total();
+    }
+}
+
+// What the probabilities of rows [begin, end) weigh together.
+inline double weigh_probabilities(const RowLossCall& call, ptrdiff_t begin, ptrdiff_t end, void*) {
+    double sum = 0;
+    for (ptrdiff_t first = begin; first < end; first += row_loss_tile) {
+        const ptrdiff_t count = end - first < row_loss_tile ? end - first : row_loss_tile;
+        Across<double> weights;
+        (call.classes <= narrow_limit ? weigh_narrow_rows : weigh_rows)(call, first, count, weights);
+        for (ptrdiff_t r = 0; r < count; ++r) sum += weights[r];
     }
     return sum;
 }

@@ -74,4 +74,11 @@ double run_row_loss(const RowLoss& loss, const RowLossCall& call, std::ptrdiff_t
     return sum;
 }
 
+double weigh_probabilities(const RowLossCall& call, std::ptrdiff_t rows) {
+    const RowLossLoop loop = active_table().weights_of_probabilities;
+    return sum_over_blocks(rows, rows_per_loss_block(call.classes), [&] {
+        return [&](std::ptrdiff_t begin, std::ptrdiff_t end) { return loop(call, begin, end, nullptr); };
+    });
+}
+
 }  // namespace npfuse::runtime

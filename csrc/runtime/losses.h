@@ -11,4 +11,7 @@ double run_loss(const Loss& loss, const LossCall& call, std::ptrdiff_t n);
 // The same over rows.
 double run_row_loss(const RowLoss& loss, const RowLossCall& call, std::ptrdiff_t rows);
 
+// What the targets of a mean weigh, where they are probabilities and classes have weights.
+double weigh_probabilities(const RowLossCall& call, std::ptrdiff_t rows);
+
 }  // namespace npfuse::runtime

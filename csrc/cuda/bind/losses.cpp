@@ -58,20 +58,24 @@ RowLossCall row_call(Address pred, Address probabilities, Address labels, bool w
     return call;
 }
 
+// How many rows' weights the CPU adds by themselves; ones may be added in any order.
+long long added_at_once(const RowLossCall& call) {
+    if (call.labels == nullptr) return rows_per_loss_block(call.rows.n);
+    return call.class_weights == nullptr ? 4096 : call.rows.rows;
+}
+
 // The sum of what rows count for; NaN where a label is no class. Waits for it.
-double total_weight(const Place& place, const RowLossCall& call, Address scratch) {
+double total_weight(const Place& place, const RowLossCall& call, int storage, Address scratch) {
     const py::gil_scoped_release released;
     const Use use(place.device);
     double* const weights = static_cast<double*>(at(scratch));
-    weigh_rows(call, weights, place.stream());
-    // Ones may be added in any order, weights must be in the CPU's.
-    constexpr long long ones_at_once = 4096;
+    weigh_rows(call, Storage(storage), weights, place.stream());
     long long n = call.rows.rows;
     const double* from = weights;
     double* to = weights + n;
-    if (call.class_weights == nullptr && n > ones_at_once) {
-        sum_values(from, n, ones_at_once, 1, to, place.stream());
-        n = (n + ones_at_once - 1) / ones_at_once;
+    if (const long long length = added_at_once(call); n > length) {
+        sum_values(from, n, length, 1, to, place.stream());
+        n = (n + length - 1) / length;
         from = to;
         to += n;
     }

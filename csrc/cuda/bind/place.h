@@ -29,6 +29,7 @@ struct Place {
 
 // What each file of bind/ adds to the module.
 void register_memory(py::module_& module);
+void register_timing(py::module_& module);
 void register_dlpack(py::module_& module);
 void register_elementwise(py::module_& module);
 void register_rows(py::module_& module);

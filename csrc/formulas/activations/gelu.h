@@ -90,18 +90,20 @@ struct GeluTanh {
 
     // The gate's argument is about -Lift::lowest there.
     template <class T>
-    static constexpr T shut = T(sizeof(T) == 4 ? 11.68 : 24.3105);
+    NPFUSE_FORMULA static T shut() {
+        return T(sizeof(T) == 4 ? 11.68 : 24.3105);
+    }
 
     template <class T>
     NPFUSE_FORMULA static T forward(T x) {
-        T distance = bounded_absolute(x, shut<T>);
+        T distance = bounded_absolute(x, shut<T>());
         Pair<T> z = gelu_tanh_gate(distance).z;
         return half_open(x, distance, exp_lifted_precisely<T>({-z.hi, -z.lo}, Lift<T>::bits));
     }
 
     template <class T>
     NPFUSE_FORMULA static T backward(T dy, T x) {
-        TanhGate<T> gate = gelu_tanh_gate(bounded_absolute(x, shut<T>));
+        TanhGate<T> gate = gelu_tanh_gate(bounded_absolute(x, shut<T>()));
         return times(dy, unless_nan(x, gate_slope(x < T(0), gate.z, gate.growth)));
     }
 };
@@ -124,7 +126,9 @@ struct QuickGelu {
 
     // The gate's argument is about -Lift::lowest there.
     template <class T>
-    static constexpr T shut = -Lift<T>::lowest / Constants<T>::quick_gelu_beta;
+    NPFUSE_FORMULA static T shut() {
+        return -Lift<T>::lowest / Constants<T>::quick_gelu_beta;
+    }
 
     template <class T>
     NPFUSE_FORMULA static Pair<T> gate(T x) {
@@ -135,14 +139,14 @@ struct QuickGelu {
 
     template <class T>
     NPFUSE_FORMULA static T forward(T x) {
-        T distance = bounded_absolute(x, shut<T>);
+        T distance = bounded_absolute(x, shut<T>());
         Pair<T> z = gate(distance);
         return half_open(x, distance, exp_lifted_precisely<T>({-z.hi, -z.lo}, Lift<T>::bits));
     }
 
     template <class T>
     NPFUSE_FORMULA static T backward(T dy, T x) {
-        Pair<T> z = gate(bounded_absolute(x, shut<T>));
+        Pair<T> z = gate(bounded_absolute(x, shut<T>()));
         return times(dy, unless_nan(x, gate_slope(x < T(0), z, z)));
     }
 };

@@ -6,12 +6,15 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TypeVar
 
 import npfuse as nf
 from npfuse import _native
 from npfuse.bench import bandwidth, inputs, machine, overhead, peers, picture, promises, report, suite
 from npfuse.bench.bar import Bar
 from npfuse.bench.contest import OURS
+
+Item = TypeVar("Item")
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -21,9 +24,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--only", metavar="WORD", nargs="+", help="operations whose name or family contains one of these"
     )
-    parser.add_argument(
-        "--peers", metavar="NAME", nargs="+", default=peers.PEERS, help="compare with these, if installed"
-    )
+    parser.add_argument("--peers", metavar="NAME", nargs="+", help="compare with these, if installed")
     parser.add_argument("--threads", metavar="N", type=int, default=1, help="for everyone; 1 unless told")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the results there, too")
     parser.add_argument("--picture", metavar="FILE", type=Path, help="draw how many times our time the best peer takes")
@@ -32,7 +33,14 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         action="store_true",
         help="leave out what is measured besides: costs of calls, bandwidth, the wheel",
     )
-    return parser.parse_args(argv)
+    parser.add_argument("--cuda", action="store_true", help="on a GPU: every kernel beside the device's own copy")
+    parser.add_argument("--numbers", metavar="N", type=int, help="with --cuda: how many at a time; 64 Mi unless told")
+    options = parser.parse_args(argv)
+    if options.cuda and options.picture:
+        parser.error("argument --picture: it is of results on the CPU")
+    if options.numbers is not None and (not options.cuda or options.numbers < 1):
+        parser.error(f"argument --numbers: with --cuda, at least 1; got {options.numbers}")
+    return options
 
 
 def choose(options: argparse.Namespace) -> list[suite.Entry]:
@@ -46,7 +54,7 @@ def choose(options: argparse.Namespace) -> list[suite.Entry]:
     return chosen
 
 
-def with_progress(entries: Sequence[suite.Entry]) -> tuple[Iterable[suite.Entry], Callable[[str], None]]:
+def with_progress(entries: Sequence[Item]) -> tuple[Iterable[Item], Callable[[str], None]]:
     """Show a progress bar where tqdm is installed; return what to loop over and how to print meanwhile."""
     try:
         from tqdm import tqdm
@@ -83,9 +91,13 @@ def measure(options: argparse.Namespace, names: set[str]) -> Iterator[Bar]:
 def main(argv: Sequence[str]) -> int:
     """Run the benchmark; the exit status is 0 once every result of ours is verified."""
     options = parse(argv)
+    if options.cuda:
+        from npfuse.bench import gpu
+
+        return gpu.main(options)
     chosen = choose(options)
     machine.use_cpus(options.threads)
-    present = peers.installed(tuple(options.peers))
+    present = peers.installed(tuple(options.peers or peers.PEERS))
     peers.limit_threads(present, options.threads)
     nf.set_num_threads(options.threads)
 

@@ -31,10 +31,10 @@ def numpy_call(activation: str, operands: list[Any], parameters: list[float]) ->
     return call
 
 
-def torch_call(activation: str, operands: list[Any], parameters: list[float]) -> Call | None:
+def torch_call(activation: str, tensors: list[Any], parameters: list[float]) -> Call | None:
     """Add into a buffer, then call torch's kernel on it."""
     torch = importlib.import_module("torch")
-    *dy, x, bias = map(torch.from_numpy, operands)
+    *dy, x, bias = tensors
     kernel = TORCH.get(f"{activation}_backward" if dy else activation)
     if kernel is None:
         return None
@@ -48,6 +48,12 @@ def torch_call(activation: str, operands: list[Any], parameters: list[float]) ->
         return dx, torch.sum(dx, 0, out=dbias)
 
     return backward if dy else forward
+
+
+def torch_call_on_arrays(activation: str, operands: list[Any], parameters: list[float]) -> Call | None:
+    """Call torch on tensors that share our memory."""
+    torch = importlib.import_module("torch")
+    return torch_call(activation, [torch.from_numpy(operand) for operand in operands], parameters)
 
 
 def jax_call(activation: str, operands: list[Any], parameters: list[float]) -> Call | None:
@@ -67,7 +73,7 @@ def jax_call(activation: str, operands: list[Any], parameters: list[float]) -> C
     return lambda: jax.block_until_ready(compiled(*arrays))
 
 
-PEER_CALLS = {"numpy": numpy_call, "torch": torch_call, "jax": jax_call}
+PEER_CALLS = {"numpy": numpy_call, "torch": torch_call_on_arrays, "jax": jax_call}
 
 
 def bias_contest(name: str, activation: str, shape: tuple[int, int], peers: list[str]) -> Contest:

@@ -72,10 +72,10 @@ def numpy_call(name: str, operands: list[Array]) -> Call:
     return call
 
 
-def torch_calls(name: str, operands: list[Array]) -> dict[str, Call]:
+def torch_calls(name: str, tensors: list[Any]) -> dict[str, Call]:
     """Run forward and backward through autograd; and the kernels alone, which reuse the gradient's memory."""
     torch = importlib.import_module("torch")
-    leaf, *others = map(torch.from_numpy, operands)
+    leaf, *others = tensors
     leaf.requires_grad_()
 
     def autograd() -> tuple[Any, Any]:
@@ -89,7 +89,7 @@ def torch_calls(name: str, operands: list[Array]) -> dict[str, Call]:
     kernel, arguments = TORCH_KERNELS[name]
     forward = getattr(torch.ops.aten, kernel)
     backward = getattr(torch.ops.aten, f"{kernel}_backward")
-    pred, one = leaf.detach(), torch.ones(())
+    pred, one = leaf.detach(), torch.ones((), dtype=leaf.dtype, device=leaf.device)
     out = torch.empty_like(pred)
 
     def kernels() -> tuple[Any, Any]:
@@ -142,7 +142,8 @@ def loss_contest(name: str, shape: tuple[int, ...], peers: list[str]) -> Contest
     if "numpy" in peers:
         calls["numpy"] = numpy_call(name, operands)
     if "torch" in peers and name in TORCH:
-        calls.update(torch_calls(name, operands))
+        torch = importlib.import_module("torch")
+        calls.update(torch_calls(name, [torch.from_numpy(operand) for operand in operands]))
     if "jax" in peers:
         calls["jax"] = jax_call(name, operands)
     exact = [operand.astype(np.float64) if operand.dtype.kind == "f" else operand for operand in operands]

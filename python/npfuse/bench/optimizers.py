@@ -27,17 +27,17 @@ TEXTBOOK = {"AdamW": "adam"}
 """Optimizers that are another one with other settings."""
 
 
-def make(name: str, params: Arrays) -> nf.Optimizer:
-    """Return our optimizer of these parameters."""
-    optimizer: nf.Optimizer = getattr(nf, name)(params, lr=LEARNING_RATE, **SETTINGS.get(name, {}))
+def make(name: str, params: list[Any], kernels: Any = nf) -> nf.Optimizer:
+    """Return our optimizer of these parameters, which lie where the kernels run."""
+    optimizer: nf.Optimizer = getattr(kernels, name)(params, lr=LEARNING_RATE, **SETTINGS.get(name, {}))
     return optimizer
 
 
-def npfuse_call(name: str, params: Arrays, grads: Arrays) -> Call:
+def npfuse_call(name: str, params: list[Any], grads: list[Any], kernels: Any = nf) -> Call:
     """Take our own step."""
-    optimizer = make(name, params)
+    optimizer = make(name, params, kernels)
 
-    def call() -> Arrays:
+    def call() -> list[Any]:
         optimizer.step(grads)
         return params
 
@@ -62,19 +62,24 @@ def numpy_call(name: str, params: Arrays, grads: Arrays) -> Call:
     return call
 
 
-def torch_call(name: str, options: dict[str, bool], params: Arrays, grads: Arrays) -> Call:
-    """Take torch's step in one of its ways."""
+def torch_call(name: str, options: dict[str, bool], params: list[Any], grads: list[Any]) -> Call:
+    """Take torch's step on tensors in one of its ways."""
     torch = importlib.import_module("torch")
-    tensors = [torch.from_numpy(param) for param in params]
-    for tensor, grad in zip(tensors, grads, strict=True):
-        tensor.grad = torch.from_numpy(grad)
-    optimizer = getattr(torch.optim, name)(tensors, lr=LEARNING_RATE, **SETTINGS.get(name, {}), **options)
+    for tensor, grad in zip(params, grads, strict=True):
+        tensor.grad = grad
+    optimizer = getattr(torch.optim, name)(params, lr=LEARNING_RATE, **SETTINGS.get(name, {}), **options)
 
-    def call() -> Arrays:
+    def call() -> list[Any]:
         optimizer.step()
         return params
 
     return call
+
+
+def torch_call_on_arrays(name: str, options: dict[str, bool], params: Arrays, grads: Arrays) -> Call:
+    """Take torch's step on tensors that share our memory."""
+    torch = importlib.import_module("torch")
+    return torch_call(name, options, *([torch.from_numpy(array) for array in arrays] for arrays in (params, grads)))
 
 
 def makers(name: str, peers: list[str]) -> dict[str, Callable[[Arrays, Arrays], Call]]:
@@ -85,8 +90,8 @@ def makers(name: str, peers: list[str]) -> dict[str, Callable[[Arrays, Arrays], 
     theirs = getattr(importlib.import_module("torch").optim, name, None) if "torch" in peers else None
     if theirs is not None:
         ways = [way for way in ("foreach", "fused") if way in inspect.signature(theirs).parameters]
-        found["torch"] = functools.partial(torch_call, name, {"foreach": False})
-        found.update({f"torch {way}": functools.partial(torch_call, name, {way: True}) for way in ways})
+        found["torch"] = functools.partial(torch_call_on_arrays, name, {"foreach": False})
+        found.update({f"torch {way}": functools.partial(torch_call_on_arrays, name, {way: True}) for way in ways})
     return found
 
 

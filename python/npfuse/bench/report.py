@@ -57,8 +57,8 @@ def heading(contestants: list[str]) -> str:
     return f"{'ns per number':24}{'':22}{columns}{'GB/s':>8}  best peer"
 
 
-def line(result: Result, contestants: list[str]) -> str:
-    """Return one line: everyone's ns per number, our GB/s, and how the best peer compares."""
+def cells(result: Result, contestants: list[str]) -> str:
+    """Return everyone's ns per number, of a library's ways the best."""
 
     def cell(name: str) -> str:
         times = [time for who, time in result.seconds.items() if library(who) == name]
@@ -66,6 +66,11 @@ def line(result: Result, contestants: list[str]) -> str:
             return f"{1e9 * min(times) / result.numbers:9.3g}"
         return f"{'wrong':>9}" if name in map(library, result.wrong) else f"{'':9}"
 
-    columns = "".join(map(cell, contestants))
+    return "".join(map(cell, contestants))
+
+
+def line(result: Result, contestants: list[str]) -> str:
+    """Return one line: everyone's ns per number, our GB/s, and how the best peer compares."""
     best = f"  {result.ratio:.2f} × {result.best_peer}" if result.best_peer else ""
-    return f"{result.operation:24}{result.workload:>22}{columns}{result.gigabytes_per_second:8.1f}{best}"
+    start = f"{result.operation:24}{result.workload:>22}{cells(result, contestants)}"
+    return f"{start}{result.gigabytes_per_second:8.1f}{best}"

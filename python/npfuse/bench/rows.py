@@ -19,10 +19,10 @@ TORCH: dict[str, Callable[..., Any]] = {
     "log_softmax": lambda torch, out, x, axis: torch.log_softmax(x, axis, out=out),
     "logsumexp": lambda torch, out, x, axis: torch.logsumexp(x, axis, out=out),
     "softmax_backward": lambda torch, out, dy, y, axis: torch.ops.aten._softmax_backward_data.out(
-        dy, y, axis, torch.float32, grad_input=out
+        dy, y, axis, dy.dtype, grad_input=out
     ),
     "log_softmax_backward": lambda torch, out, dy, y, axis: torch.ops.aten._log_softmax_backward_data.out(
-        dy, y, axis, torch.float32, out=out
+        dy, y, axis, dy.dtype, out=out
     ),
 }
 

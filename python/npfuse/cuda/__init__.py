@@ -13,8 +13,9 @@ from npfuse.cuda._norm import clip_by_global_norm, global_norm
 from npfuse.cuda._optimizers import classes as _optimizers
 from npfuse.cuda._prelu import prelu_backward
 from npfuse.cuda._rows import functions as _row_functions
+from npfuse.cuda._steps import functions as _step_functions
 
-_operations = {**_elementwise_functions(), **_row_functions(), **_losses(), **_optimizers()}
+_operations = {**_elementwise_functions(), **_row_functions(), **_losses(), **_optimizers(), **_step_functions()}
 
 __all__ = [
     "Array",

@@ -83,8 +83,6 @@ class RowCall:
             )
         if storage != self.pred.storage:
             raise TypeError(f"target is of {storage}, but {self.entry.prediction} is of {self.pred.storage}")
-        if self.class_weights and self.reduction == "mean":
-            raise ValueError("weight: with probabilities a GPU has reduction='sum' and 'none' only")
 
     def run(self, wants_value: bool, wants_gradient: bool) -> tuple[Result | None, Result | None]:
         """Return the value and the gradient, whichever is wanted."""
@@ -100,7 +98,8 @@ class RowCall:
             self.class_weights,
             self.along if classes else (0, *self.along[1:]),
         )
-        divisor = self._total_weight(call) if self.has_labels else float(rows)
+        weighed = self.has_labels or (self.class_weights and self.reduction == "mean")  # which checks labels, too
+        divisor = self._total_weight(call) if weighed else float(rows)
         divisor = divisor if self.reduction == "mean" else 1.0
 
         is_spread_out = wants_value and self.reduction == "none"
@@ -127,8 +126,10 @@ class RowCall:
     def _total_weight(self, call: Any) -> float:
         """Return the sum of what rows count for, once it is there; a label that is no class is an error."""
         rows = math.prod(self.heads)
-        total: float = self.work.native.total_weight(self.work.place, call, self.work.memory(8 * (2 * rows + 2)))
-        if total != total:
+        total: float = self.work.native.total_weight(
+            self.work.place, call, _storage.FLOATS.index(self.pred.storage), self.work.memory(8 * (2 * rows + 2))
+        )
+        if self.has_labels and total != total:
             labels, classes = self.work.numbers(self.target), self.along[1]
             wrong = (labels != self.ignore_index) & ((labels < 0) | (labels >= classes))
             for position in np.argwhere(wrong)[:1]:

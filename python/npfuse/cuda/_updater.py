@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from npfuse import _native
 from npfuse.cuda import _device, _storage
-from npfuse.cuda._array import Array
 from npfuse.cuda._norm import norm_of
 from npfuse.cuda._operands import Operand, device_of, operand_of
 from npfuse.cuda._tables import UPDATE, dealt_out, uploaded
@@ -32,37 +32,62 @@ class Slot(NamedTuple):
         return self.parameter if self.master is None else self.master
 
 
+def check_updated(operand: Operand) -> None:
+    """Refuse what cannot be updated where it is."""
+    if not operand.is_contiguous:
+        raise ValueError(f"{operand.name} must be contiguous, in C order")
+    if not operand.writeable:
+        raise ValueError(f"{operand.name} is read-only")
+
+
+def check_state(state: Operand, parameter: Operand) -> None:
+    """Refuse a state that does not fit its parameter."""
+    storage = "float64" if parameter.storage == "float64" else "float32"
+    if state.storage != storage:
+        raise TypeError(f"{state.name} must be {storage}, got {state.storage}")
+    if state.shape != parameter.shape:
+        raise ValueError(f"{state.name} must be of its parameter's shape {parameter.shape}, got {state.shape}")
+    check_updated(state)
+
+
 class Updater:
     """What `npfuse._native.Updater` is on the CPU."""
 
-    def __init__(self, kernel: str, states: int, seed: int | None) -> None:
+    def __init__(self, kernel: str, states: int, seed: int | None, *, single: bool = False) -> None:
+        """Of one parameter only, and with states that are the caller's, if `single`."""
         self._native = _device.native()
         self._number = self._native.optimizers[kernel]
         self._state_count = states
         self._seed = seed
+        self._single = single
+        self._state_names = _native.optimizers[kernel]["states"]
         self._slots: list[Slot] = []
         self._owned: list[tuple[int, int, str]] = []  # extents, sorted
         self._tables: dict[Any, tuple[NDArray[Any], Any]] = {}
         self.stream: Any = None
 
-    def add(self, parameters: Sequence[Any], states: Sequence[Sequence[Array]], settings: int) -> None:
+    def _name(self, what: str, i: int) -> str:
+        return what if self._single else f"{what}s[{i}]"
+
+    def add(self, parameters: Sequence[Any], states: Sequence[Sequence[Any]], settings: int) -> None:
         """Take over parameters, which are contiguous, and their states."""
         slots: list[Slot] = []
         owned = list(self._owned)
         for parameter, own in zip(parameters, states, strict=True):
-            name = f"params[{len(self._slots) + len(slots)}]"
+            name = self._name("param", len(self._slots) + len(slots))
             place = self._native.Place(device_of(name, parameter), 0)
             operand = operand_of(name, parameter, place)
             if operand.storage not in _storage.FLOATS:
                 raise TypeError(f"{name} must be of {', '.join(_storage.FLOATS)}, got {operand.storage}")
-            if not operand.is_contiguous:
-                raise ValueError(f"{name} must be contiguous, in C order")
-            if not operand.writeable:
-                raise ValueError(f"{name} is read-only")
-            taken = tuple(operand_of(f"a state of {name}", state, place) for state in own)
+            check_updated(operand)
+            names = self._state_names if self._single else [f"a state of {name}"] * len(own)
+            taken = tuple(operand_of(word, state, place) for word, state in zip(names, own, strict=True))
             master = taken[self._state_count] if len(taken) > self._state_count else None
             if operand.size:
                 self._claim(operand, owned)
+            for state in taken if self._single else ():
+                check_state(state, operand)
+                self._claim(state, owned)
             slots.append(Slot(operand, taken[: self._state_count], master, settings))
         self._owned = owned
         self._slots += slots
@@ -99,10 +124,10 @@ class Updater:
             )
         if not grads:
             return True
-        work = Work("grads[0]", grads[0], self.stream)
+        work = Work(self._name("grad", 0), grads[0], self.stream)
         gradients = []
         for i, (slot, grad) in enumerate(zip(self._slots, grads, strict=True)):
-            gradient = work.take(f"grads[{i}]", grad)
+            gradient = work.take(self._name("grad", i), grad)
             if gradient.shape != slot.parameter.shape:
                 raise ValueError(
                     f"{gradient.name} must be of its parameter's shape {slot.parameter.shape}, got {gradient.shape}"

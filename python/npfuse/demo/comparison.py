@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from npfuse._progress import progress
 from npfuse.demo.choices import encode
 from npfuse.demo.networks import FusedNetwork, initial_weights
+from npfuse.demo.places import ON_CPU, Place
 from npfuse.demo.training import HIDDEN_SIZES, Course, accuracy, load_digits
 from npfuse.gallery.races import racers
 from npfuse.optimizers import Optimizer
@@ -27,15 +28,15 @@ GOOD = 0.95
 class Digits:
     """What all optimizers are given alike: the scans, the weights to start from, the batches."""
 
-    def __init__(self, activation: str, loss: str, seed: int) -> None:
+    def __init__(self, activation: str, loss: str, seed: int, place: Place = ON_CPU) -> None:
         self.x, labels, self.test_x, self.test_labels = load_digits(seed)
         self.targets = encode(labels, loss)
         self.weights = initial_weights([self.x.shape[1], *HIDDEN_SIZES, 10], seed)
-        self.activation, self.loss, self.seed = activation, loss, seed
+        self.activation, self.loss, self.seed, self.place = activation, loss, seed, place
 
     def train(self, optimizer: Callable[..., Optimizer], epochs: int) -> tuple[Course, list[float]]:
         """Return how the training went, and the test accuracy after each epoch."""
-        network = FusedNetwork(self.weights, self.activation, self.loss, optimizer)
+        network = FusedNetwork(self.weights, self.activation, self.loss, optimizer, self.place)
         course, accuracies = Course(), []
         with np.errstate(over="ignore", invalid="ignore"):  # too large a learning rate
             for epoch in range(epochs):
@@ -53,11 +54,11 @@ class Digits:
         return min(LEARNING_RATES, key=loss)
 
 
-def compare(activation: str, loss: str, epochs: int, seed: int) -> dict[str, list[float]]:
+def compare(activation: str, loss: str, epochs: int, seed: int, place: Place = ON_CPU) -> dict[str, list[float]]:
     """Print a table of all optimizers and return their training losses."""
-    digits = Digits(activation, loss, seed)
+    digits = Digits(activation, loss, seed, place)
     rows, curves = [], {}
-    for name, racer in progress(list(racers().items()), "comparing", "optimizer"):
+    for name, racer in progress(list(racers(place.kernels).items()), "comparing", "optimizer"):
         lr = digits.best_learning_rate(racer)
         course, accuracies = digits.train(partial(racer, lr=lr), epochs)
         reached = next((str(i) for i, found in enumerate(accuracies, 1) if found >= GOOD), "never")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any, Protocol, SupportsFloat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ HIDDEN_SIZES = (256, 128)
 class Network(Protocol):
     """What can be trained."""
 
-    def train(self, x: Array, target: Array) -> float:
+    def train(self, x: Array, target: Array) -> SupportsFloat:
         """Take one step on a batch and return its loss."""
 
     def predict(self, x: Array) -> Array:
@@ -58,7 +58,8 @@ class Course:
         """Go through the training set once."""
         batches = list(nf.minibatches([x, targets], BATCH_SIZE, rng=rng))
         start = perf_counter()
-        losses = [network.train(*batch) for batch in batches]
+        computed = [network.train(*batch) for batch in batches]
+        losses = [float(loss) for loss in computed]
         self.seconds.append(perf_counter() - start)
         self.losses.append(float(np.mean(losses)))
 

@@ -46,17 +46,17 @@ class Run:
         return np.minimum.accumulate(self.gap)
 
 
-def racers() -> dict[str, Callable[..., Optimizer]]:
-    """Return every optimizer of the library, and the three ways of SGD."""
-    classes = (getattr(nf, name) for name in nf.optimizers.__all__)
+def racers(kernels: Any = nf) -> dict[str, Callable[..., Optimizer]]:
+    """Return every optimizer, of the CPU's or the GPU's kernels, and the three ways of SGD."""
+    classes = (getattr(kernels, name, None) for name in nf.optimizers.__all__)
     found: dict[str, Callable[..., Optimizer]] = {
         kind.__name__: kind
         for kind in classes
         if inspect.isclass(kind) and issubclass(kind, Optimizer) and not inspect.isabstract(kind)
     }
     momentum = {
-        "SGD momentum": partial(nf.SGD, momentum=0.9),
-        "SGD nesterov": partial(nf.SGD, momentum=0.9, nesterov=True),
+        "SGD momentum": partial(kernels.SGD, momentum=0.9),
+        "SGD nesterov": partial(kernels.SGD, momentum=0.9, nesterov=True),
     }
     return {"SGD": found.pop("SGD"), **momentum, **dict(sorted(found.items()))}
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,6 +38,10 @@ def common_settings(step: float, lr: float, decay: float, *, decoupled: bool, ma
     return (step, sign, 0.0, lr * decay) if decoupled else (step, sign, decay, 0.0)
 
 
+stepper: ContextVar[Callable[..., None]] = ContextVar("stepper", default=_native.step_once)
+"""Who takes the step that a step function has checked: the CPU's kernels, unless `npfuse.cuda` puts its own here."""
+
+
 def step_once(
     kernel: str,
     param: Array,
@@ -59,7 +64,7 @@ def step_once(
         decoupled=flag("decoupled_weight_decay", options.get("decoupled_weight_decay", False)),
         maximize=flag("maximize", options.get("maximize", False)),
     )
-    _native.step_once(kernel, param, grad, states, common + own)
+    stepper.get()(kernel, param, grad, states, common + own)
 
 
 def checked_row_numbers(rows: Any, param: Array, grads: Array) -> NDArray[np.int64]:
