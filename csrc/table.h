@@ -187,7 +187,8 @@ struct KernelTable {
     LossLoop losses_float32;
     LossLoop losses_float64;
     RowLossLoop weights_of_probabilities;  // the sum of what the rows count for
-    UpdateLoop update[storage_count];      // by the parameter's storage
+    SmallestLoop smallest;
+    UpdateLoop update[storage_count];  // by the parameter's storage
     RowSumLoop sum_rows[storage_count];
     SquareLoop add_squares;
     Span<Activation> activations;
