@@ -73,6 +73,9 @@ inline constexpr std::ptrdiff_t loss_block_length = 32768;
 // Elements [begin, end) of a call, at most loss_block_length of them; the sum of their values.
 using LossLoop = double (*)(const Loss& loss, const LossCall& call, std::ptrdiff_t begin, std::ptrdiff_t end);
 
+// The smallest of elements [begin, end) of an array; NaN where one is, infinity where there is none.
+using SmallestLoop = double (*)(const View& view, std::ptrdiff_t begin, std::ptrdiff_t end);
+
 // The rows of an array: where each starts, rows in C order, and the way from one of its elements to the next.
 struct RowView {
     View starts;

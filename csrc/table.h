@@ -96,8 +96,8 @@ inline constexpr int row_tile = 64;
 using RowLoop = void (*)(const RowKernel& kernel, char* const* operands, const std::ptrdiff_t* row_strides,
                          const std::ptrdiff_t* element_strides, std::ptrdiff_t rows, std::ptrdiff_t n, void* scratch);
 
-// Of maxout: x -> y, index of the winner (int32); and back: dy, index -> dx. x and dx have pieces piece_stride bytes
-// apart for every element of the others.
+// Of maxout: x -> y, index of the winner (int32, or null with stride 0); and back: dy, index -> dx. x and dx have
+// pieces piece_stride bytes apart for every element of the others.
 using MaxoutLoop = void (*)(char* const* operands, const std::ptrdiff_t* strides, std::ptrdiff_t n,
                             std::ptrdiff_t pieces, std::ptrdiff_t piece_stride);
 
@@ -187,7 +187,8 @@ struct KernelTable {
     LossLoop losses_float32;
     LossLoop losses_float64;
     RowLossLoop weights_of_probabilities;  // the sum of what the rows count for
-    UpdateLoop update[storage_count];      // by the parameter's storage
+    SmallestLoop smallest;
+    UpdateLoop update[storage_count];  // by the parameter's storage
     RowSumLoop sum_rows[storage_count];
     SquareLoop add_squares;
     Span<Activation> activations;

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import npfuse as nf
+from npfuse import _native
 from npfuse.bench import bandwidth, bar, inputs, main, measure, overhead, parse, picture, promises, report
 from npfuse.bench.contest import Contest
 from npfuse.bench.suite import BEYOND_CACHE, MIXED, Entry, arrays_in_words, entries
@@ -125,6 +126,22 @@ def test_everything_else_is_measured_for_the_operations_asked_for(monkeypatch: p
     measured = [*measure(options, names), *bandwidth.steps_as_passes(names)]
     assert len(measured) == 9
     assert {bar.measured for bar in measured if "subnormals" not in bar.what} <= {0, 1}
+
+
+def test_the_import_is_measured_as_pip_leaves_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setattr(overhead, "IMPORT_ROUNDS", 2)
+    (measured,) = overhead.import_time()
+    assert 0 < measured.measured < 1000
+
+
+def test_the_wheel_holds_every_file_once() -> None:
+    files = overhead.installed_files()
+    assert Path(_native.__file__) in files.values()
+    assert {Path("__init__.py"), Path("optimizers/_base.py"), Path("py.typed"), Path("losses.pyi")} <= set(files)
+    (measured,) = overhead.wheel_size()
+    compiled = sum(path.stat().st_size for path in files.values() if path.suffix == ".so")
+    assert compiled / 5 < 1e6 * measured.measured < sum(path.stat().st_size for path in files.values())
 
 
 def test_the_picture_is_drawn(tmp_path: Path) -> None:

@@ -635,3 +635,33 @@ def test_nothing_is_written_for_a_bad_label() -> None:
     with pytest.raises(ValueError, match="target"):
         nf.softmax_cross_entropy.value_and_grad(logits, [0, 1, 4], out=logits)
     np.testing.assert_array_equal(logits, 1)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", ">f4"])
+@pytest.mark.parametrize("position", [0, 31, 1023, 1024, 99_999])
+@pytest.mark.parametrize(
+    ("bad", "message"), [(-0.5, "var is -0.5;"), (np.nan, "var is nan;"), (-np.inf, "var is -inf;")]
+)
+def test_one_bad_variance_is_found_before_anything_is_written(dtype, position, bad, message) -> None:
+    x, out = np.zeros(100_000, np.float32), np.ones(100_000, np.float32)
+    var = np.ones((100_000, 2), dtype)
+    var[::3] = np.inf
+    var[::5] = -0.0
+    nf.gaussian_nll_loss(x, x, var=var[:, 0])
+    var[position] = bad
+    for strided in (var[:, 0], np.ascontiguousarray(var[:, 0]), var[::-1, 1]):
+        with pytest.raises(ValueError, match=message):
+            nf.gaussian_nll_loss.value_and_grad(x, x, var=strided, out=out)
+    assert (out == 1).all()
+
+
+def test_the_smallest_variance_is_named_and_nan_before_it() -> None:
+    x, var = np.zeros(100_000), np.ones(100_000)
+    var[[5, 50_000, 90_000]] = -1, -3, -2
+    with pytest.raises(ValueError, match=r"var is -3\.0"):
+        nf.gaussian_nll_loss(x, x, var=var)
+    for position in (4, 40_000, 95_000):
+        var[position] = np.nan
+        with pytest.raises(ValueError, match="var is nan"):
+            nf.gaussian_nll_loss(x, x, var=var)
+        var[position] = 1

@@ -36,13 +36,19 @@ def test_forward_and_backward(dtype: type, axis: int, pieces: int) -> None:
     np.testing.assert_array_equal(pieces_of(dx, pieces, axis), expected)
 
 
-@pytest.mark.parametrize("pieces", [3, 4, 12])
-def test_more_pieces(pieces: int) -> None:
-    x = sample((50, 24 * 12))
-    y, index = nf.maxout(x, pieces, return_index=True)
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("pieces", [1, 2, 3, 4, 6, 12])
+def test_more_pieces(pieces: int, dtype: type) -> None:
+    x = sample((50, 24 * 12), dtype)
     groups = pieces_of(x, pieces, -1)
-    np.testing.assert_array_equal(y, groups.max(axis=-1))
-    np.testing.assert_array_equal(index, groups.argmax(axis=-1))
+    for laid_out in (x, np.asfortranarray(x), np.repeat(x, 2, axis=1)[:, ::2], x[:, ::-1][:, ::-1]):
+        y, index = nf.maxout(laid_out, pieces, return_index=True)
+        np.testing.assert_array_equal(y, groups.max(axis=-1))
+        np.testing.assert_array_equal(index, groups.argmax(axis=-1))
+        np.testing.assert_array_equal(nf.maxout(laid_out, pieces), y)
+        dx = nf.maxout_backward(y, index, pieces)
+        won = np.arange(pieces) == index[..., None]
+        np.testing.assert_array_equal(pieces_of(dx, pieces, -1), np.where(won, y[..., None], 0))
 
 
 def test_the_first_of_equals_wins_and_nan_wins_over_all() -> None:

@@ -9,14 +9,15 @@ import pytest
 
 import npfuse as nf
 from npfuse import _native
+from npfuse.bench.overhead import installed_files
 
-INSTALLED = Path(nf.__file__).parent
+FILES = installed_files()
 
 
 def declarations(stub: str) -> dict[str, ast.stmt]:
     """Return classes and annotated names."""
     found = {}
-    for node in ast.parse((INSTALLED / stub).read_text()).body:
+    for node in ast.parse(FILES[Path(stub)].read_text()).body:
         if isinstance(node, ast.ClassDef):
             found[node.name] = node
         elif isinstance(node, ast.AnnAssign):

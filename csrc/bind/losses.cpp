@@ -25,10 +25,15 @@ std::vector<std::string> argument_names(const Loss& loss, bool takes_out) {
 Array operand_array(PyObject* argument, const Parameter& operand) {
     if (!is_given(argument)) return scalar_array(operand.default_value);
     const Array array = number_array(argument, operand.name);
-    if (operand.domain != Domain::real && PyArray_SIZE(raw(array)) > 0) {
-        const py::object smallest = py::reinterpret_steal<py::object>(PyArray_Min(raw(array), NPY_RAVEL_AXIS, nullptr));
-        if (!smallest) throw py::error_already_set();
-        check_domain(py::cast<double>(py::float_(smallest)), operand);
+    if (operand.domain != Domain::real) {
+        const npy_intp n = PyArray_SIZE(raw(array));
+        View view;
+        view_of(raw(array), view);
+        const double smallest = [&] {
+            ReleasedGil released(n);
+            return runtime::smallest(view, n);
+        }();
+        check_domain(smallest, operand);
     }
     return array;
 }

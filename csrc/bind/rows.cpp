@@ -13,6 +13,7 @@ void register_rows(py::module_& module) {
         add_ufunc(module, backward, make_row_ufunc(operation.backward, backward, backward_docstring(operation)));
     }
     module.attr("maxout_ufunc") = make_maxout_ufunc();
+    module.attr("maxout_values_ufunc") = make_maxout_values_ufunc();
     module.attr("maxout_backward_ufunc") = make_maxout_backward_ufunc();
 }
 

@@ -100,6 +100,14 @@ void maxout_loop(char** operands, npy_intp const* dimensions, npy_intp const* st
 }
 
 template <Storage storage>
+void maxout_values_loop(char** operands, npy_intp const* dimensions, npy_intp const* strides, void*) {
+    char* const without_index[] = {operands[0], operands[1], nullptr};
+    const npy_intp steps[] = {strides[0], strides[1], 0};
+    runtime::run_maxout(runtime::active_table().maxout, storage, without_index, steps, dimensions[0], dimensions[1],
+                        strides[2]);
+}
+
+template <Storage storage>
 void maxout_backward_loop(char** operands, npy_intp const* dimensions, npy_intp const* strides, void*) {
     runtime::run_maxout(runtime::active_table().maxout_backward, storage, operands, strides, dimensions[0],
                         dimensions[1], strides[3]);
@@ -124,6 +132,7 @@ constexpr Loops bias_backward_loops = NPFUSE_LOOPS(bias_backward_loop);
 constexpr Loops column_parameter_loops = NPFUSE_LOOPS(column_parameter_loop);
 constexpr Loops row_parameter_loops = NPFUSE_LOOPS(row_parameter_loop);
 constexpr Loops maxout_loops = NPFUSE_LOOPS(maxout_loop);
+constexpr Loops maxout_values_loops = NPFUSE_LOOPS(maxout_values_loop);
 constexpr Loops maxout_backward_loops = NPFUSE_LOOPS(maxout_backward_loop);
 #undef NPFUSE_LOOPS
 
@@ -224,6 +233,10 @@ py::object make_row_parameter_ufunc(const Activation& activation) {
 
 py::object make_maxout_ufunc() {
     return make(maxout_loops, nullptr, {1, 2, "(p)->(),()", 2, NPY_INT32}, "maxout", "See `npfuse.maxout`.");
+}
+
+py::object make_maxout_values_ufunc() {
+    return make(maxout_values_loops, nullptr, {1, 1, "(p)->()"}, "maxout_values", "See `npfuse.maxout`.");
 }
 
 py::object make_maxout_backward_ufunc() {

@@ -27,6 +27,7 @@ py::object make_row_parameter_ufunc(const Activation& activation);
 // (p) -> (),(): the largest of the pieces and its index; (),() -> (p): its gradient, into out=, which says how many
 // pieces there are.
 py::object make_maxout_ufunc();
+py::object make_maxout_values_ufunc();
 py::object make_maxout_backward_ufunc();
 
 }  // namespace npfuse::bind

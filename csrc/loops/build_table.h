@@ -7,6 +7,7 @@
 #include "parameter.h"
 #include "row_losses.h"
 #include "rows.h"
+#include "smallest.h"
 #include "sum_rows.h"
 #include "update.h"
 
@@ -25,6 +26,7 @@ constinit const KernelTable table = {
     .losses_float32 = run_loss<float>,
     .losses_float64 = run_loss<double>,
     .weights_of_probabilities = weigh_probabilities,
+    .smallest = smallest,
     .update = {run_update<float16>, run_update<bfloat16>, run_update<float>, run_update<double>},
     .sum_rows = {sum_rows<float>, sum_rows<float>, sum_rows<float>, sum_rows<double>},
     .add_squares = add_squares,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <limits>
 #include <memory>
 #include <new>
 #include <utility>
@@ -79,6 +80,20 @@ double weigh_probabilities(const RowLossCall& call, std::ptrdiff_t rows) {
     return sum_over_blocks(rows, rows_per_loss_block(call.classes), [&] {
         return [&](std::ptrdiff_t begin, std::ptrdiff_t end) { return loop(call, begin, end, nullptr); };
     });
+}
+
+double smallest(const View& view, std::ptrdiff_t n) {
+    const SmallestLoop loop = active_table().smallest;
+    std::vector<double> of_blocks(static_cast<std::size_t>((n + loss_block_length - 1) / loss_block_length));
+    parallel_for(std::ssize(of_blocks), 1, [&](std::ptrdiff_t first, std::ptrdiff_t last) {
+        FloatingPointGuard guard;
+        for (std::ptrdiff_t i = first; i < last; ++i)
+            of_blocks[static_cast<std::size_t>(i)] =
+                loop(view, i * loss_block_length, std::min((i + 1) * loss_block_length, n));
+    });
+    double result = std::numeric_limits<double>::infinity();
+    for (const double x : of_blocks) result = x < result || x != x ? x : result;
+    return result;
 }
 
 }  // namespace npfuse::runtime

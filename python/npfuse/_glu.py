@@ -20,8 +20,8 @@ def _halves(array: NDArray[Any], axis: int) -> tuple[NDArray[Any], NDArray[Any]]
     length = array.shape[position]
     if length % 2:
         raise ValueError(f"x: expected an even length along axis {axis}, got {length}")
-    moved = np.moveaxis(array, position, 0)
-    return np.moveaxis(moved[: length // 2], 0, position), np.moveaxis(moved[length // 2 :], 0, position)
+    before = (slice(None),) * (position % array.ndim)
+    return array[(*before, slice(length // 2))], array[(*before, slice(length // 2, None))]
 
 
 def glu(x: ArrayLike, axis: int = -1) -> NDArray[Any]:

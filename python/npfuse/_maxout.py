@@ -86,8 +86,11 @@ def maxout(
     if length % count:
         raise ValueError(f"pieces: {count} does not divide the length of the axis, {length}")
     split = array.reshape(*array.shape[:axis], length // count, count, *array.shape[axis + 1 :])
-    y, index = _native.maxout_ufunc(split, axes=[axis + 1, (), ()])
-    return (y, index) if return_index else y
+    if not return_index:
+        y: NDArray[Any] = _native.maxout_values_ufunc(split, axes=[axis + 1, ()])
+        return y
+    largest, winners = _native.maxout_ufunc(split, axes=[axis + 1, (), ()])
+    return largest, winners
 
 
 def maxout_backward(dy: ArrayLike, index: ArrayLike, pieces: int, axis: int = -1) -> NDArray[Any]:
@@ -137,5 +140,5 @@ def maxout_backward(dy: ArrayLike, index: ArrayLike, pieces: int, axis: int = -1
         raise ValueError(f"index: expected numbers from 0 to {count - 1}, got {winners.min()} to {winners.max()}")
     dtype = np.result_type(_native.relu(gradient[..., :0]))
     parts = np.empty((*gradient.shape[: axis + 1], count, *gradient.shape[axis + 1 :]), dtype)
-    _native.maxout_backward_ufunc(gradient, winners.astype(np.int32), axes=[(), (), axis + 1], out=parts)
+    _native.maxout_backward_ufunc(gradient, winners.astype(np.int32, copy=False), axes=[(), (), axis + 1], out=parts)
     return parts.reshape(*gradient.shape[:axis], gradient.shape[axis] * count, *gradient.shape[axis + 1 :])

@@ -65,15 +65,22 @@ def prelu_backward(dy: ArrayLike, x: ArrayLike, slope: ArrayLike) -> tuple[NDArr
     gradient, inputs, slopes = np.asanyarray(dy), np.asanyarray(x), np.asanyarray(slope)
     if gradient.shape != inputs.shape:
         raise ValueError(f"dy: expected the shape of x, {inputs.shape}, got {gradient.shape}")
-    try:
-        fits = np.broadcast_shapes(slopes.shape, inputs.shape) == inputs.shape
-    except ValueError:
-        fits = False
-    if not fits:
+    if slopes.size == 1 and slopes.ndim <= inputs.ndim:
+        # A number stays what it is, lest a Python float promote float32.
+        single = slopes.reshape(()) if slopes.ndim else slope
+        dx, dslope = _native.parameter_backward_ufuncs["prelu"][1](gradient.reshape(-1), inputs.reshape(-1), single)
+    else:
+        dx, dslope = _summed_to(slopes, gradient, inputs)
+    return dx.reshape(inputs.shape), dslope.astype(dx.dtype).reshape(slopes.shape)
+
+
+def _summed_to(slopes: NDArray[Any], gradient: NDArray[Any], inputs: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return both gradients, the elements of each in the order of its array."""
+    padded = (1,) * (inputs.ndim - slopes.ndim) + slopes.shape
+    if len(padded) != inputs.ndim or any(own not in (1, n) for own, n in zip(padded, inputs.shape, strict=True)):
         raise ValueError(f"slope: shape {slopes.shape} does not broadcast to that of x, {inputs.shape}")
 
     # Axes of length 1 are neither summed nor kept, and left out.
-    padded = (1,) * (inputs.ndim - slopes.ndim) + slopes.shape
     shape = tuple(length for length in inputs.shape if length != 1)
     varies = tuple(own == length for own, length in zip(padded, inputs.shape, strict=True) if length != 1)
     lengths = tuple(length if own else 1 for own, length in zip(varies, shape, strict=True))
@@ -87,12 +94,9 @@ def prelu_backward(dy: ArrayLike, x: ArrayLike, slope: ArrayLike) -> tuple[NDArr
     dx, sums = (per_column if by_column else per_row)(
         gradient.reshape(outer + rows + columns),
         inputs.reshape(outer + rows + columns),
-        # A number stays what it is, lest a Python float promote float32.
-        slopes.reshape(lengths[:rows_from] + (columns if by_column else ())) if slopes.ndim else slope,
+        slopes.reshape(lengths[:rows_from] + (columns if by_column else ())),
     )
-    summed = tuple(axis for axis in range(rows_from) if not varies[axis])
-    dx = np.asarray(dx).reshape(inputs.shape)
-    return dx, np.asarray(sums).sum(axis=summed).astype(dx.dtype).reshape(slopes.shape)
+    return dx, sums.sum(axis=tuple(axis for axis in range(rows_from) if not varies[axis]))
 
 
 def _start_of_last_run(flags: tuple[bool, ...]) -> int:

@@ -103,21 +103,30 @@ struct SmoothL1Loss {
             "array([0.25, 2.75])",
     };
 
+    // The residual, or beta where it is larger; that over beta is exactly 1. A subnormal beta has no reciprocal, and
+    // counts as the smallest that has one.
     template <class T>
-    NPFUSE_FORMULA static T slope(T r, T beta) {
-        return bounded_absolute(scaled(r, Scale<T>(1 / wide(beta))), T(1));
-    }
+    struct Near {
+        T distance, slope;
+
+        NPFUSE_FORMULA Near(T r, T beta) {
+            T turn = at_least(beta, T(sizeof(T) == 4 ? 0x1p-126 : 0x1p-1022));
+            distance = bounded_absolute(r, turn);
+            slope = scaled(distance, Scale<T>(1 / wide(turn)));
+        }
+    };
 
     template <class T>
     NPFUSE_FORMULA static Product<T> value(T pred, T target, T beta) {
         T r = pred - target;
-        return {slope(r, beta), fma(T(-0.5), bounded_absolute(r, beta), absolute(r))};
+        Near<T> near(r, beta);
+        return {near.slope, fma(T(-0.5), near.distance, absolute(r))};
     }
 
     template <class T>
     NPFUSE_FORMULA static T gradient(T pred, T target, T beta) {
         T r = pred - target;
-        return unless_nan(r, with_sign(slope(r, beta), r));
+        return unless_nan(r, with_sign(Near<T>(r, beta).slope, r));
     }
 };
 

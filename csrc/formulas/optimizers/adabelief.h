@@ -12,6 +12,7 @@ struct AdaBelief {
     static constexpr const char* name = "adabelief";
     static constexpr const char* setting_names[] = {"lr", "beta1", "beta2", "eps"};
     static constexpr const char* states[] = {"exp_avg", "exp_avg_var"};
+    static constexpr bool settles_gradient = true;
 
     struct Settings {
         double lr, beta1, beta2, eps;

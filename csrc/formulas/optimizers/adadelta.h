@@ -12,6 +12,7 @@ struct Adadelta {
     static constexpr const char* name = "adadelta";
     static constexpr const char* setting_names[] = {"lr", "rho", "eps"};
     static constexpr const char* states[] = {"square_avg", "acc_delta"};
+    static constexpr bool settles_gradient = true;
 
     struct Settings {
         double lr, rho, eps;

@@ -11,6 +11,7 @@ struct Adagrad {
     static constexpr const char* name = "adagrad";
     static constexpr const char* setting_names[] = {"lr", "lr_decay", "eps", "eps_root"};
     static constexpr const char* states[] = {"sum"};
+    static constexpr bool settles_gradient = true;
 
     struct Settings {
         double lr, lr_decay, eps, eps_root;

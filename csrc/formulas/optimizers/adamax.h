@@ -10,6 +10,7 @@ struct Adamax {
     static constexpr const char* name = "adamax";
     static constexpr const char* setting_names[] = {"lr", "beta1", "beta2", "eps", "eps_outside"};
     static constexpr const char* states[] = {"exp_avg", "exp_inf"};
+    static constexpr bool settles_gradient = true;
 
     struct Settings {
         double lr, beta1, beta2, eps, eps_outside;

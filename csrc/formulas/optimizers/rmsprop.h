@@ -10,6 +10,7 @@ struct RMSprop {
     static constexpr const char* name = "rmsprop";
     static constexpr const char* setting_names[] = {"lr", "alpha", "eps", "eps_root"};
     static constexpr const char* states[] = {"square_avg"};
+    static constexpr bool settles_gradient = true;
 
     struct Settings {
         double lr, alpha, eps, eps_root;
@@ -66,6 +67,7 @@ struct RMSpropCentered : RMSprop {
 // may cancel with it, so it is worked out in double.
 struct RMSpropBuffered {
     static constexpr const char* setting_names[] = {"lr", "alpha", "eps", "eps_root", "momentum", "velocity"};
+    static constexpr bool settles_gradient = true;
 
     struct Settings {
         double lr, alpha, eps, eps_root, momentum, velocity;

@@ -125,7 +125,8 @@ class Optimizer(ABC):
     instruction set with fused multiply-add. Half types compute in float32 and keep their states in it.
 
     Subnormal numbers in a state count as zero. A gradient that stays zero lets averages shrink until they are
-    subnormal, where rounding would hold them for ever, and where most processors are slow; no parameter can tell.
+    subnormal, where rounding would hold them for ever, and where most processors are slow; no parameter can tell. All
+    but Adam, AdamW, SGD and Lion take subnormal numbers in a gradient for zero, too.
 
     Examples
     --------
