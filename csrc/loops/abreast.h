@@ -16,6 +16,8 @@ template <class T>
 inline constexpr ptrdiff_t chunks_abreast = 1;
 #endif
 
+inline constexpr ptrdiff_t most_abreast = 4;
+
 // Applies the formula to whole chunks, so many abreast. All are read before any is written: an output may be an input.
 template <ptrdiff_t abreast, class Formula, class T, class... Operands>
 NPFUSE_FORMULA void apply_abreast(const Formula& formula, T* y, const Operands*... operands) {
@@ -36,9 +38,9 @@ NPFUSE_FORMULA void apply_abreast(const Formula& formula, T* y, const Operands*.
 }
 
 // y[i] = formula(operands[i]...) for whole chunks; returns how many numbers they held.
-template <class Formula, class T, class... Operands>
+template <ptrdiff_t most, class Formula, class T, class... Operands>
 NPFUSE_FORMULA ptrdiff_t apply_to_whole_chunks(const Formula& formula, ptrdiff_t n, T* y, const Operands*... operands) {
-    constexpr ptrdiff_t abreast = chunks_abreast<T>, chunk = kernel_chunk<T>;
+    constexpr ptrdiff_t chunk = kernel_chunk<T>, abreast = chunks_abreast<T> < most ? chunks_abreast<T> : most;
     ptrdiff_t i = 0;
     for (; i + abreast * chunk <= n; i += abreast * chunk) apply_abreast<abreast>(formula, y + i, (operands + i)...);
     if constexpr (abreast > 1)
@@ -49,7 +51,7 @@ NPFUSE_FORMULA ptrdiff_t apply_to_whole_chunks(const Formula& formula, ptrdiff_t
 // The same for every number.
 template <class Formula, class T, class... Operands>
 NPFUSE_FORMULA void apply_to_all(const Formula& formula, ptrdiff_t n, T* y, const Operands*... operands) {
-    const ptrdiff_t whole = apply_to_whole_chunks(formula, n, y, operands...);
+    const ptrdiff_t whole = apply_to_whole_chunks<most_abreast>(formula, n, y, operands...);
 #pragma omp simd
     for (ptrdiff_t i = whole; i < n; ++i) y[i] = formula(operands[i]...);
 }

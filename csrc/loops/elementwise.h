@@ -32,10 +32,20 @@ constexpr size_t required_parameter_count() {
         return 0;
 }
 
-// What a contiguous loop needs to know of a formula: how many numbers go in, and the call.
+// How many chunks of its forward formula an operation wants abreast at most.
+template <class Operation>
+constexpr ptrdiff_t most_forward_abreast() {
+    if constexpr (requires { Operation::most_forward_abreast; })
+        return Operation::most_forward_abreast;
+    else
+        return most_abreast;
+}
+
+// What a contiguous loop needs to know of a formula: how many numbers go in, how many chunks abreast, and the call.
 template <class Operation>
 struct Forward {
     static constexpr int inputs = 1 + parameter_count<Operation>();
+    static constexpr ptrdiff_t abreast = most_forward_abreast<Operation>();
     template <class... T>
     NPFUSE_FORMULA static auto apply(T... operands) {
         return Operation::forward(operands...);
@@ -45,6 +55,7 @@ struct Forward {
 template <class Operation>
 struct Backward {
     static constexpr int inputs = 2 + parameter_count<Operation>();
+    static constexpr ptrdiff_t abreast = most_abreast;
     template <class... T>
     NPFUSE_FORMULA static auto apply(T... operands) {
         return Operation::backward(operands...);
@@ -95,14 +106,14 @@ template <class Formula, class T>
 void contiguous(const T* const* inputs, T* const* outputs, ptrdiff_t n) {
     const auto formula = [](auto... operands) __attribute__((always_inline)) { return Formula::apply(operands...); };
     if constexpr (Formula::inputs == 1) {
-        apply_to_whole_chunks(formula, n, outputs[0], inputs[0]);
+        apply_to_whole_chunks<Formula::abreast>(formula, n, outputs[0], inputs[0]);
     } else if constexpr (Formula::inputs == 2) {
-        apply_to_whole_chunks(formula, n, outputs[0], inputs[0], inputs[1]);
+        apply_to_whole_chunks<Formula::abreast>(formula, n, outputs[0], inputs[0], inputs[1]);
     } else if constexpr (Formula::inputs == 3) {
-        apply_to_whole_chunks(formula, n, outputs[0], inputs[0], inputs[1], inputs[2]);
+        apply_to_whole_chunks<Formula::abreast>(formula, n, outputs[0], inputs[0], inputs[1], inputs[2]);
     } else {
         static_assert(Formula::inputs == 4);
-        apply_to_whole_chunks(formula, n, outputs[0], inputs[0], inputs[1], inputs[2], inputs[3]);
+        apply_to_whole_chunks<Formula::abreast>(formula, n, outputs[0], inputs[0], inputs[1], inputs[2], inputs[3]);
     }
 }
 
@@ -245,6 +256,7 @@ struct ActivationsOf<List<Operations...>> {
 template <class Operation>
 struct GatedForward {
     static constexpr int inputs = 2;
+    static constexpr ptrdiff_t abreast = most_forward_abreast<Operation>();
     template <class T>
     NPFUSE_FORMULA static T apply(T gate, T x) {
         return Operation::forward(gate, x);

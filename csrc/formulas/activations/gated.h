@@ -55,6 +55,7 @@ struct SwiGlu : Gated<Silu> {
 };
 
 struct GeGlu : Gated<Gelu> {
+    static constexpr int most_forward_abreast = Gelu::most_forward_abreast;
     static constexpr const char* name = "geglu";
     static constexpr Description description = {
         .summary = "Gated linear unit with the gelu gate.",

@@ -20,6 +20,8 @@ struct Gelu {
         .example = ">>> nf.gelu(np.array([-np.inf, 0.0, 1000.0]))\narray([  -0.,    0., 1000.])",
     };
 
+    static constexpr int most_forward_abreast = 3;  // beyond, registers do not suffice
+
     template <class T>
     NPFUSE_FORMULA static T forward(T x) {
         // |x| * P(X < -|x|)

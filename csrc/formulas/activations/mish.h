@@ -19,6 +19,8 @@ struct Mish {
         .example = ">>> nf.mish(np.array([-np.inf, 0.0, 1000.0]))\narray([  -0.,    0., 1000.])",
     };
 
+    static constexpr int most_forward_abreast = 3;  // beyond, registers do not suffice
+
     // With t = exp(-|x|), tanh(softplus(x)) is t * (2 + t) / (2 + t * (2 + t)) for x < 0
     // and (1 + 2 * t) / (1 + 2 * t * (1 + t)) for x >= 0.
     template <class T>
