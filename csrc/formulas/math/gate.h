@@ -32,11 +32,8 @@ NPFUSE_FORMULA T gated(T x, T beta) {
     T half = z.hi < end ? times(T(0.5), bounded_absolute(x, Format<T>::largest)) : T(0);
     T product = times(half, t.hi);
     T product_lo = fma(half, t.lo, fma(half, t.hi, -product));
-    T number = times(t.hi, power.upper);
-    T inverse = T(1) / (T(1) + number);
-    T quotient = times(product, inverse);
-    T rest = fma(-quotient, number, product - quotient) + product_lo;
-    T held_back = times(times(fma(rest, inverse, quotient), power.upper + power.upper), power.lower);
+    T quotient = rounded(ratio_by_one_plus<T>({product, product_lo}, times(t.hi, power.upper), T(1)));
+    T held_back = times(times(quotient, power.upper + power.upper), power.lower);
     bool below_zero = (z.hi > T(0)) & opposite(x, beta);
     T magnitude = below_zero ? held_back : absolute(x) - held_back;
     return unless_nan(x + beta, with_sign(magnitude, x));

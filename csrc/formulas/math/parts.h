@@ -34,11 +34,6 @@ struct Parts {
     T hi, lo, k;
 };
 
-template <class T>
-NPFUSE_FORMULA T rounded(Parts<T> x) {
-    return times_power_of_two(x.hi + x.lo, x.k);
-}
-
 // 2^k, or something as negligible beside 1.
 template <class T>
 NPFUSE_FORMULA T power_beside_one(T k) {
@@ -58,7 +53,8 @@ NPFUSE_FORMULA Parts<T> exp_parts(Pair<T> x) {
 
 // -|x|, bounded; for NaN, something finite.
 template <class T>
-NPFUSE_FORMULA Pair<T> minus_absolute(Pair<T> x, T bound = -least_exponent<T>) {
+NPFUSE_FORMULA Pair<T> minus_absolute(Pair<T> x) {
+    constexpr T bound = -least_exponent<T>;
     T lo = x.hi < T(0) ? x.lo : -x.lo;
     return {-bounded_absolute(x.hi, bound), absolute(x.hi) < bound ? lo : T(0)};
 }

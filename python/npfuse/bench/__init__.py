@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import npfuse as nf
 from npfuse import _native
@@ -15,6 +15,21 @@ from npfuse.bench.bar import Bar
 from npfuse.bench.contest import OURS
 
 Item = TypeVar("Item")
+
+
+class OfAnOperation(Protocol):
+    """What is measured, whatever it runs on."""
+
+    @property
+    def family(self) -> str:
+        """Return the family of the operation."""
+
+    @property
+    def operation(self) -> str:
+        """Return its name."""
+
+
+Named = TypeVar("Named", bound=OfAnOperation)
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -43,14 +58,14 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     return options
 
 
-def choose(options: argparse.Namespace) -> list[suite.Entry]:
-    """Return the contests that are asked for; end with what there is if none is."""
-    entries = list(suite.entries(options.quick))
-    words = options.only or [""]
-    chosen = [entry for entry in entries if any(word in f"{entry.family} {entry.operation}" for word in words)]
+def choose(everything: Iterable[Named], only: Sequence[str] | None) -> list[Named]:
+    """Return what is asked for, all if nothing is; end with what there is if there is no such thing."""
+    known = list(everything)
+    words = only or [""]
+    chosen = [each for each in known if any(word in f"{each.family} {each.operation}" for word in words)]
     if not chosen:
-        known = ", ".join(dict.fromkeys(entry.operation for entry in entries))
-        raise SystemExit(f"no operation is called {' or '.join(words)}; there are {known}")
+        names = ", ".join(dict.fromkeys(each.operation for each in known))
+        raise SystemExit(f"no operation is called {' or '.join(words)}; there are {names}")
     return chosen
 
 
@@ -95,7 +110,7 @@ def main(argv: Sequence[str]) -> int:
         from npfuse.bench import gpu
 
         return gpu.main(options)
-    chosen = choose(options)
+    chosen = choose(suite.entries(options.quick), options.only)
     machine.use_cpus(options.threads)
     present = peers.installed(tuple(options.peers or peers.PEERS))
     peers.limit_threads(present, options.threads)

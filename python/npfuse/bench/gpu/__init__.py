@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from npfuse import _native, cuda
-from npfuse.bench import machine, with_progress
+from npfuse.bench import choose, machine, with_progress
 from npfuse.bench.contest import OURS
 from npfuse.bench.gpu import contest, peers, promises
 from npfuse.bench.gpu.clock import Clock
@@ -43,17 +43,6 @@ def tasks(numbers: int, quick: bool) -> Iterator[Task]:
     yield small_steps()
 
 
-def chosen(options: argparse.Namespace) -> list[Task]:
-    """Return the tasks that are asked for; end with what there is if none is."""
-    everything = list(tasks(options.numbers or (QUICK if options.quick else LARGE), options.quick))
-    words = options.only or [""]
-    wanted = [task for task in everything if any(word in f"{task.family} {task.operation}" for word in words)]
-    if not wanted:
-        known = ", ".join(dict.fromkeys(task.operation for task in everything))
-        raise SystemExit(f"no operation is called {' or '.join(words)}; there are {known}")
-    return wanted
-
-
 def run(task: Task, present: list[str], clock: Clock, quick: bool) -> Result:
     """Have everybody do a task."""
     arrays = task.make()
@@ -85,11 +74,12 @@ def main(options: argparse.Namespace) -> int:
     reason = _device.reason_against()
     if reason is not None:
         raise SystemExit(f"--cuda: {reason}")
-    wanted = chosen(options)
+    numbers = options.numbers or (QUICK if options.quick else LARGE)
+    wanted = choose(tasks(numbers, options.quick), options.only)
     native = _device.native()
     clock = Clock(native)
     present = peers.present(options.peers or peers.PEERS)
-    copied = 4 * (options.numbers or (QUICK if options.quick else LARGE))
+    copied = 4 * numbers
     copy = clock.copy_bandwidth(copied, rounds=5, seconds=0.01)
     print(f"{clock.name}, last level of cache {clock.cache:,} bytes")
     print(", ".join(f"{package} {version}" for package, version in machine.versions().items()))
