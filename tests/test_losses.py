@@ -86,6 +86,27 @@ def test_values_and_gradients_are_close_to_the_exact_ones(row: Loss, parameters:
 
 
 @each_choice
+@pytest.mark.parametrize("weighted", [False, True])
+def test_averaged_gradients_are_close_to_the_exact_ones(row: Loss, parameters: dict, weighted: bool) -> None:
+    pred, target, operands = sample(row, 400)
+    weight = np.random.default_rng(SEED).exponential(size=pred.size).astype(np.float32)
+    weight = weight if weighted else np.ones_like(weight)
+    columns = [pred, target, *operands.values(), weight]
+
+    def averaged(formula):
+        def weigh(*point):
+            *operands, weight = point[: len(columns)]
+            return formula(*operands, *point[len(columns) :]) * weight / pred.size
+
+        return formula and weigh
+
+    gradient = row.function.grad(pred, target, **operands, **parameters, weight=weight if weighted else None)
+    derivative, terms = averaged(row.derivative), averaged(row.slope_terms)
+    bound = row.slope_ulp + weighted / 2
+    assert errors(gradient, derivative, terms, columns, list(parameters.values())).max() <= bound
+
+
+@each_choice
 def test_the_derivative_in_the_table_is_one(row: Loss, parameters: dict) -> None:
     pred, target, operands = sample(row, 40)
     with mpmath.workprec(200):

@@ -94,13 +94,13 @@ private:
             if (is_fused) {
                 shared.fused[place + k] = own;
             } else {
-                const double weighted = call.weight != nullptr ? to_double(own) * wide(weight[k]) : to_double(own);
-                shared.separate[place + k] = weighted;
-                values[k] = T(weighted);
+                const double product = call.weight != nullptr ? to_double(own) * wide(weight[k]) : to_double(own);
+                shared.separate[place + k] = product;
+                values[k] = T(product);
             }
             if (call.gradient != nullptr) {
-                const T slope = scaled(gradient(in, parameters, k, EachInput(), EachParameter()), scale);
-                gradients[k] = call.weight != nullptr ? slope * weight[k] : slope;
+                const T slope = gradient(in, parameters, k, EachInput(), EachParameter());
+                gradients[k] = call.weight != nullptr ? weighted(slope, weight[k], call.scale) : scaled(slope, scale);
             }
         }
         if (call.gradient != nullptr) store_rounded<S>(gradients, call.gradient, first + place, pack, count);

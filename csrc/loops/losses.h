@@ -171,14 +171,15 @@ private:
 
     void separate(const T* const* inputs, T* gradient, ptrdiff_t first, ptrdiff_t count) {
         const ptrdiff_t padded = count < loss_chunk ? loss_chunk : count;
-        kernels_.separate(inputs, call_.parameters, call_.scale, values_, gradient, padded);
+        const double scale = call_.weight.data ? 1 : call_.scale;
+        kernels_.separate(inputs, call_.parameters, scale, values_, gradient, padded);
         if (call_.weight.data) {
             if (is_repeated(call_.weight)) fill(call_.weight, count, weight_buffer_);
             const T* weight = input(call_.weight, first, count, weight_buffer_);
 #pragma omp simd
             for (ptrdiff_t i = 0; i < count; ++i) {
                 values_[i] *= wide(weight[i]);
-                gradient[i] *= weight[i];
+                gradient[i] = weighted(gradient[i], weight[i], call_.scale);
             }
         }
         sum_.add(values_, count);

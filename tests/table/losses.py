@@ -265,7 +265,6 @@ LOSSES = [
         parameters=({"label_smoothing": 0.0}, {"label_smoothing": 0.25}),
         slope_terms=logits_slope_terms,
         value_ulp=3.5,
-        slope_ulp=2.5,  # soft, weighted and smoothed targets are rounded themselves
     ),
     Loss(
         "sigmoid_focal_loss",

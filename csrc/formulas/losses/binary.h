@@ -34,22 +34,27 @@ struct BinaryCrossEntropy {
         Pair<T> complement = fast_two_sum(L::up, -lifted);
         T log_yes = at_least(log_of_lifted(lifted, L::bits), T(-100));
         T log_no = at_least(log_of_lifted(complement, L::bits), T(-100));
-        T result = fma(-target, log_yes, (T(1) - target) * -log_no);
+        T result = fma(-target, log_yes, times(T(1) - target, -log_no));
         constexpr T infinity = Format<T>::infinity;
         return pred >= T(0) && pred <= T(1) ? result : infinity - infinity;
     }
 
+    // pred * (1 - pred), or of one class the factor that it leaves.
+    template <class T>
+    NPFUSE_FORMULA static Pair<T> denominator(T pred, bool no, bool yes) {
+        constexpr T least = T(1e-12);
+        Pair<T> complement = fast_two_sum(T(1), -pred);
+        T p = no ? T(1) : pred, q = yes ? T(1) : complement.hi, q_lo = yes ? T(0) : complement.lo;
+        Pair<T> product = two_product(p, q);
+        return {absolute_at_least(product.hi, least), product.hi > least ? fma(p, q_lo, product.lo) : T(0)};
+    }
+
     template <class T>
     NPFUSE_FORMULA static T gradient(T pred, T target) {
-        constexpr T tiny = T(1e-12);
         bool no = target == T(0), yes = target == T(1);
         Pair<T> difference = two_sum(pred, -target);
-        T numerator = no ? T(1) : (yes ? T(-1) : difference.hi);
-        T left = no || yes ? T(0) : difference.lo;
-        T denominator = at_least(no ? T(1) - pred : (yes ? pred : fma(-pred, pred, pred)), tiny);
-        T inverse = T(1) / denominator;
-        T quotient = numerator * inverse;
-        return fma(fma(-quotient, denominator, numerator) + left, inverse, quotient);
+        Pair<T> numerator = {no ? T(1) : (yes ? T(-1) : difference.hi), no || yes ? T(0) : difference.lo};
+        return rounded(ratio(numerator, denominator(pred, no, yes)));
     }
 };
 
@@ -74,25 +79,32 @@ struct SigmoidCrossEntropy {
             "array([6.93147181e-01, 1.00000000e+03])",
     };
 
-    // What counts for the two classes, each rounded by itself: 1 - t would lose digits of the smaller.
+    // What counts for the two classes, each with its rounding error: 1 - t alone would lose digits of the smaller.
     template <class T>
     struct Targets {
-        T yes, no;
+        Pair<T> yes, no;
         NPFUSE_FORMULA Targets(T target, T pos_weight, T smoothing) {
-            T kept = T(1) - smoothing, share = T(0.5) * smoothing;
-            yes = pos_weight * fma(target, kept, share);
-            no = fma(T(1) - target, kept, share);
+            Pair<T> kept = fast_two_sum(T(1), -smoothing), complement = fast_two_sum(T(1), -target);
+            T share = T(0.5) * smoothing;
+            Pair<T> smoothed = drawn(Pair<T>{target, T(0)}, kept, share);
+            yes = two_product(pos_weight, smoothed.hi);
+            yes.lo = fma(pos_weight, smoothed.lo, yes.lo);
+            no = drawn(complement, kept, share);
+        }
+        NPFUSE_FORMULA static Pair<T> drawn(Pair<T> part, Pair<T> kept, T share) {
+            Pair<T> product = two_product(part.hi, kept.hi), sum = two_sum(product.hi, share);
+            return {sum.hi, sum.lo + (product.lo + fma(part.hi, kept.lo, part.lo * kept.hi))};
         }
     };
 
     template <class T>
     NPFUSE_FORMULA static T value(T pred, T target, T pos_weight, T smoothing) {
         Targets<T> t(target, pos_weight, smoothing);
-        T wrong = pred < T(0) ? t.yes : t.no;
+        T wrong = pred < T(0) ? t.yes.hi : t.no.hi;
         // 0 times infinity is a target that is met, not NaN.
         T distance = wrong == T(0) ? T(0) : absolute(pred);
         Decay<T> e(pred);
-        T both = t.yes + t.no, bend = e.number * e.number * log1p_tail(e.number);
+        T both = t.yes.hi + t.no.hi, bend = e.number * e.number * log1p_tail(e.number);
         return fma(wrong, distance, fma(both * e.lifted, Lift<T>::down, both * bend));
     }
 
@@ -100,11 +112,14 @@ struct SigmoidCrossEntropy {
     NPFUSE_FORMULA static T gradient(T pred, T target, T pos_weight, T smoothing) {
         Targets<T> t(target, pos_weight, smoothing);
         Decay<T> e(pred);
-        T far = pred < T(0) ? -t.yes : t.no, near = pred < T(0) ? t.no : -t.yes;
-        Pair<T> product = two_product(near, e.lifted);
-        T numerator = fma(product.hi, Lift<T>::down, far);
-        T rest = fma(near, e.lifted_lo, product.lo) * Lift<T>::down;
-        return rounded(ratio_by_one_plus<T>({numerator, rest}, e.number, T(1)));
+        bool below = pred < T(0);
+        Pair<T> far = {below ? -t.yes.hi : t.no.hi, below ? -t.yes.lo : t.no.lo};
+        Pair<T> near = {below ? t.no.hi : -t.yes.hi, below ? t.no.lo : -t.yes.lo};
+        Pair<T> product = two_product(near.hi, e.lifted);
+        Pair<T> numerator = two_sum(far.hi, times(product.hi, Lift<T>::down));
+        T rest = fma(near.lo, e.lifted, fma(near.hi, e.lifted_lo, product.lo));
+        numerator.lo += fma(rest, Lift<T>::down, far.lo);
+        return rounded(ratio_by_one_plus(numerator, e.number, T(1)));
     }
 };
 

@@ -75,7 +75,10 @@ struct GaussianNllLoss {
 
     template <class T>
     NPFUSE_FORMULA static T gradient(T pred, T target, T var, T eps) {
-        return (pred - target) / at_least(var, eps);
+        T v = at_least(var, eps);
+        Pair<T> r = two_sum(pred, -target);
+        T slope = r.hi / v, better = slope + (fma(-slope, v, r.hi) + r.lo) / v;
+        return absolute(slope) < Format<T>::infinity ? better : slope;
     }
 };
 

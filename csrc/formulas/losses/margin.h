@@ -81,15 +81,16 @@ struct LogisticLoss {
 
     template <class T>
     NPFUSE_FORMULA static T value(T pred, T target) {
-        T margin = pred * target;
+        T margin = times(pred, target);
         return at_least(-margin, T(0)) + log1p_of_decay(Decay<T>(margin).number);
     }
 
     template <class T>
     NPFUSE_FORMULA static T gradient(T pred, T target) {
-        T margin = pred * target;
-        T e = Decay<T>(margin).number;
-        return -target * ((margin > T(0) ? e : T(1)) / (T(1) + e));
+        T margin = times(pred, target);
+        Decay<T> e(margin);
+        T below = sigmoid_below_zero(Pair<T>{e.lifted, e.lifted_lo});
+        return times(-target, margin > T(0) ? below : T(1) - below);
     }
 };
 

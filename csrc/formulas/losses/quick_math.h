@@ -57,9 +57,9 @@ template <class T>
 NPFUSE_FORMULA T log_of_binary(T f, T mantissa, T k) {
     using C = Constants<T>;
     // log(1 + f) = f - w * (f / 2 - log_tail * w^2), w = 2f / (2 + f): what is rounded is small beside f.
-    T w = (f + f) / (mantissa + T(1));
-    T z = w * w;
-    T near = fma(-w, fma(-z, log_tail(z), T(0.5) * f), f);
+    T w = times(f + f, T(1) / (mantissa + T(1)));
+    T z = times(w, w);
+    T near = fma(-w, fma(-z, log_tail(z), times(T(0.5), f)), f);
     return fma(k, C::ln2, fma(k, C::ln2_lo, near));
 }
 

@@ -153,10 +153,10 @@ struct PseudoHuberLoss {
 
     template <class T>
     struct Root {
-        T square, root;
+        T ratio, square, root;
 
         NPFUSE_FORMULA Root(T r, T delta) {
-            T ratio = scaled(r, Scale<T>(1 / wide(delta)));
+            ratio = scaled(r, Scale<T>(1 / wide(delta)));
             square = fma(ratio, ratio, T(1));
             root = square_root(square);
         }
@@ -164,7 +164,7 @@ struct PseudoHuberLoss {
 
     template <class T>
     NPFUSE_FORMULA static bool is_far(T r, T delta) {
-        return absolute(r) > T(far) * delta;
+        return absolute(r) > at_most(T(far) * delta, Format<T>::largest);
     }
 
     template <class T>
@@ -174,16 +174,19 @@ struct PseudoHuberLoss {
         return {absolute(r), is_far(r, delta) ? delta : slope};
     }
 
-    // What the division and the root have left is made up for.
+    // What the residual, its ratio, the root and the quotient have been rounded by is made up for.
     template <class T>
     NPFUSE_FORMULA static T gradient(T pred, T target, T delta) {
-        T r = pred - target;
-        Root<T> q(r, delta);
+        Pair<T> r = two_sum(pred, -target);
+        Root<T> q(r.hi, delta);
         T inverse = T(1) / q.root;
-        T slope = r * inverse;
-        T rest = fma(-slope, q.root, r), root_rest = fma(-q.root, q.root, q.square);
-        T better = fma(fma(T(-0.5) * inverse * slope, root_rest, rest), inverse, slope);
-        return is_far(r, delta) ? with_sign(delta, r) : better;
+        T slope = times(r.hi, inverse), steepness = times(slope, inverse);
+        T rest = fma(-slope, q.root, r.hi) + r.lo;
+        T root_rest = fma(-q.root, q.root, q.square);
+        T ratio_rest = times(fma(-q.ratio, delta, r.hi) + r.lo, T(1 / wide(delta)));
+        T square_rest = fma(q.ratio, ratio_rest, T(0.5) * root_rest);
+        T better = fma(fma(-steepness, square_rest, rest), inverse, slope);
+        return is_far(r.hi, delta) ? with_sign(delta, r.hi) : better;
     }
 };
 
@@ -216,7 +219,11 @@ struct LogCoshLoss {
 
     template <class T>
     NPFUSE_FORMULA static T gradient(T pred, T target) {
-        return tanh(pred - target);
+        Pair<T> r = two_sum(pred, -target);
+        // What the residual has been rounded by counts where tanh is steep.
+        Pair<T> bend = tanh_bend(r.hi);
+        T near = r.hi + fma(bend.hi, bend.lo, r.lo);
+        return absolute(r.hi) > Constants<T>::tanh_split ? with_sign(tanh_beyond_split(r.hi), r.hi) : near;
     }
 };
 

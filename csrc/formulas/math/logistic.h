@@ -86,11 +86,19 @@ NPFUSE_FORMULA T tanh_beyond_split(T x) {
     return (s.sum - fma(s.scale, -quarter_unit, T(2))) / s.sum;
 }
 
+// tanh(a) - a for a up to tanh_split, as the product of two factors.
+template <class T>
+NPFUSE_FORMULA Pair<T> tanh_bend(T a) {
+    T z = times(a, a);
+    return {times(a, z), tanh_tail(z)};
+}
+
 // <= 1 ULP, all x.
 template <class T>
 NPFUSE_FORMULA T tanh(T x) {
-    T a = absolute(x), z = times(a, a);
-    T near = fma(times(a, z), tanh_tail(z), a);
+    T a = absolute(x);
+    Pair<T> bend = tanh_bend(a);
+    T near = fma(bend.hi, bend.lo, a);
     return with_sign(a > Constants<T>::tanh_split ? tanh_beyond_split(x) : near, x);
 }
 
