@@ -11,8 +11,11 @@
 
 #ifdef __CUDACC__
 #define NPFUSE_FORMULA __host__ __device__ __forceinline__
+#define NPFUSE_UNROLL
 #else
 #define NPFUSE_FORMULA inline __attribute__((always_inline))
+// Before a loop of up to four turns that is to vanish.
+#define NPFUSE_UNROLL _Pragma("GCC unroll 4")
 #endif
 
 #define NPFUSE_FORMULAS_BEGIN      \

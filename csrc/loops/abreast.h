@@ -23,15 +23,11 @@ template <ptrdiff_t abreast, class Formula, class T, class... Operands>
 NPFUSE_FORMULA void apply_abreast(const Formula& formula, T* y, const Operands*... operands) {
     constexpr ptrdiff_t chunk = kernel_chunk<T>;
     T results[abreast][chunk];
-#ifndef __CUDACC__  // which does not know it, and runs none of this
-#pragma GCC unroll 4
-#endif
+    NPFUSE_UNROLL
     for (ptrdiff_t k = 0; k < abreast; ++k)
 #pragma omp simd
         for (ptrdiff_t j = 0; j < chunk; ++j) results[k][j] = formula(operands[k * chunk + j]...);
-#ifndef __CUDACC__  // which does not know it, and runs none of this
-#pragma GCC unroll 4
-#endif
+    NPFUSE_UNROLL
     for (ptrdiff_t k = 0; k < abreast; ++k)
 #pragma omp simd
         for (ptrdiff_t j = 0; j < chunk; ++j) y[k * chunk + j] = results[k][j];

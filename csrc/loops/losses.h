@@ -84,20 +84,40 @@ void separate_loss(const T* const* inputs, const double* parameters, double fact
     }
 }
 
+// How many lanes one loop computes: with AVX-512 a vector, so that the compiler interleaves several loops and none
+// waits for what it is itself still computing.
+#if defined(__AVX512F__)
+template <class T>
+inline constexpr ptrdiff_t lanes_at_once = 64 / ptrdiff_t(sizeof(T));
+#else
+template <class T>
+inline constexpr ptrdiff_t lanes_at_once = lane_count;
+#endif
+
 template <class Operation, int variant, class T>
 void fused_loss(const T* const* inputs, const double* parameters, double factor, double* lane_sums, T* gradient,
                 ptrdiff_t n) {
+    constexpr ptrdiff_t width = lanes_at_once<T>, vectors = lane_count / width;
     const Bound<Operation, variant, T> loss(inputs, parameters);
     const Scale<T> scale(factor);
-    double lanes[lane_count];
-    for (ptrdiff_t lane = 0; lane < lane_count; ++lane) lanes[lane] = lane_sums[lane];
-    for (ptrdiff_t i = 0; i < n; i += lane_count)
+    alignas(64) double lanes[vectors][width];
+    for (ptrdiff_t lane = 0; lane < lane_count; ++lane) lanes[lane / width][lane % width] = lane_sums[lane];
+    for (ptrdiff_t i = 0; i < n; i += lane_count) {
+        // The gradient may lie where an input does: all is read before any is written.
+        T slopes[vectors][width];
+        NPFUSE_UNROLL
+        for (ptrdiff_t v = 0; v < vectors; ++v)
 #pragma omp simd
-        for (ptrdiff_t lane = 0; lane < lane_count; ++lane) {
-            lanes[lane] = add_value(lanes[lane], loss.value(i + lane));
-            gradient[i + lane] = scaled(loss.gradient(i + lane), scale);
-        }
-    for (ptrdiff_t lane = 0; lane < lane_count; ++lane) lane_sums[lane] = lanes[lane];
+            for (ptrdiff_t j = 0; j < width; ++j) {
+                lanes[v][j] = add_value(lanes[v][j], loss.value(i + v * width + j));
+                slopes[v][j] = scaled(loss.gradient(i + v * width + j), scale);
+            }
+        NPFUSE_UNROLL
+        for (ptrdiff_t v = 0; v < vectors; ++v)
+#pragma omp simd
+            for (ptrdiff_t j = 0; j < width; ++j) gradient[i + v * width + j] = slopes[v][j];
+    }
+    for (ptrdiff_t lane = 0; lane < lane_count; ++lane) lane_sums[lane] = lanes[lane / width][lane % width];
 }
 
 template <class T>
