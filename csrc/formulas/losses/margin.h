@@ -34,8 +34,8 @@ struct HingeLoss {
 
     template <class T>
     NPFUSE_FORMULA static T gradient(T pred, T target) {
-        T missing = shortfall(pred, target);
-        return missing > T(0) ? -target : at_least(missing, T(0));
+        T missing = value(pred, target);
+        return missing > T(0) ? -target : missing;
     }
 };
 
