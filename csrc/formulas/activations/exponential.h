@@ -6,17 +6,34 @@
 
 NPFUSE_FORMULAS_BEGIN
 
-// alpha * (exp(x) - 1) for x <= 0, <= 1 ULP; NaN gives something finite.
+// -|x|, bounded; for NaN, something finite.
+template <class T>
+NPFUSE_FORMULA Pair<T> exponent(T x) {
+    return {-bounded_absolute(x, -least_exponent<T>), T(0)};
+}
+
+// -|x| / divisor likewise, for divisor > 0. A quotient so small that it doesn't count beside 1 may be a larger one: of
+// subnormal numbers it would take long.
+template <class T>
+NPFUSE_FORMULA Pair<T> exponent(T x, T divisor) {
+    constexpr T bound = T(0.999999) * -least_exponent<T>;
+    T least = times(divisor, T(0x1p-64)), most = at_most(times(divisor, bound), Format<T>::largest);
+    T numerator = -bounded_absolute(absolute_at_least(x, least), most);
+    T hi = numerator / divisor;
+    return {hi, fma(-hi, divisor, numerator) / divisor};
+}
+
+// alpha * (exp(x) - 1), <= 1 ULP.
 template <class T>
 NPFUSE_FORMULA T scaled_expm1(Pair<T> alpha, Pair<T> x) {
-    Pair<T> y = expm1_pair(minus_absolute(x));
+    Pair<T> y = expm1_pair(x);
     return fma(alpha.hi, y.hi, fma(alpha.hi, y.lo, times(alpha.lo, y.hi)));
 }
 
-// alpha * exp(x) for x <= 0, <= 1 ULP.
+// alpha * exp(x), <= 1 ULP.
 template <class T>
 NPFUSE_FORMULA T scaled_exp(Pair<T> alpha, Pair<T> x) {
-    Parts<T> e = exp_parts(minus_absolute(x));
+    Parts<T> e = exp_parts(x);
     return times_power_of_two(fma(alpha.hi, e.hi, fma(alpha.hi, e.lo, times(alpha.lo, e.hi))), e.k);
 }
 
@@ -37,13 +54,13 @@ struct Elu {
 
     template <class T>
     NPFUSE_FORMULA static T forward(T x, T alpha) {
-        T below = scaled_expm1<T>({alpha, T(0)}, {x, T(0)});
+        T below = scaled_expm1<T>({alpha, T(0)}, exponent(x));
         return x < T(0) ? below : x;
     }
 
     template <class T>
     NPFUSE_FORMULA static T backward(T dy, T x, T alpha) {
-        T slope = scaled_exp<T>({alpha, T(0)}, {x, T(0)});
+        T slope = scaled_exp<T>({alpha, T(0)}, exponent(x));
         T dx = x > T(0) ? dy : times(dy, slope);
         return unless_nan(x, dx);
     }
@@ -66,7 +83,7 @@ struct Selu {
     template <class T>
     NPFUSE_FORMULA static T forward(T x) {
         using C = Constants<T>;
-        T below = scaled_expm1<T>({C::selu_scale_alpha, C::selu_scale_alpha_lo}, {x, T(0)});
+        T below = scaled_expm1<T>({C::selu_scale_alpha, C::selu_scale_alpha_lo}, exponent(x));
         T above = fma(C::selu_scale, x, times(C::selu_scale_lo, finite(x)));
         T y = x < T(0) ? below : above;
         return x == T(0) ? x : y;
@@ -75,7 +92,7 @@ struct Selu {
     template <class T>
     NPFUSE_FORMULA static T backward(T dy, T x) {
         using C = Constants<T>;
-        T slope = scaled_exp<T>({C::selu_scale_alpha, C::selu_scale_alpha_lo}, {x, T(0)});
+        T slope = scaled_exp<T>({C::selu_scale_alpha, C::selu_scale_alpha_lo}, exponent(x));
         return unless_nan(x, times(dy, x > T(0) ? C::selu_scale : slope));
     }
 };
@@ -95,15 +112,15 @@ struct Celu {
 
     template <class T>
     NPFUSE_FORMULA static T forward(T x, T alpha) {
-        Pair<T> z = shrunk(x, alpha);
+        Pair<T> z = exponent(x, alpha);
         T below = scaled_expm1<T>({alpha, T(0)}, z);
-        // Where the square of z does not count the result is x, even if z has underflowed.
-        return z.hi < T(-0x1p-60) ? below : x;
+        // Where the square of z does not count the result is x.
+        return x < T(0) && z.hi < T(-0x1p-60) ? below : x;
     }
 
     template <class T>
     NPFUSE_FORMULA static T backward(T dy, T x, T alpha) {
-        T slope = scaled_exp<T>({T(1), T(0)}, shrunk(x, alpha));
+        T slope = scaled_exp<T>({T(1), T(0)}, exponent(x, alpha));
         T dx = x > T(0) ? dy : times(dy, slope);
         return unless_nan(x, dx);
     }

@@ -44,7 +44,7 @@ NPFUSE_FORMULA Ratio<T> tanh_ratio(T x) {
     constexpr T saturated = T(sizeof(T) == 4 ? 10 : 20);
     // -u / (2 + u), where u = exp(-2|x|) - 1
     T a = bounded_absolute(x, saturated);
-    Reduced<T> reduced = reduce_exp(-(a + a), T(0), T(0));
+    Reduced<T> reduced = reduce_exp(times(T(-2), a), T(0), T(0));
     Pair<T> u = expm1_of(growth_pair(reduced), reduced.scale);
     u.lo += reduced.scale - ((reduced.scale - T(1)) + T(1));  // what the difference lost of a small power
     T inverse = T(1) / (T(2) + u.hi);

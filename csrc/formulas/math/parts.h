@@ -51,14 +51,6 @@ NPFUSE_FORMULA Parts<T> exp_parts(Pair<T> x) {
     return {e.hi, e.lo, reduced.k};
 }
 
-// -|x|, bounded; for NaN, something finite.
-template <class T>
-NPFUSE_FORMULA Pair<T> minus_absolute(Pair<T> x) {
-    constexpr T bound = -least_exponent<T>;
-    T lo = x.hi < T(0) ? x.lo : -x.lo;
-    return {-bounded_absolute(x.hi, bound), absolute(x.hi) < bound ? lo : T(0)};
-}
-
 template <class T>
 NPFUSE_FORMULA T finite(T x) {
     return at_most(at_least(x, -Format<T>::largest), Format<T>::largest);
@@ -69,14 +61,6 @@ template <class T>
 NPFUSE_FORMULA Pair<T> expm1_pair(Pair<T> x) {
     Reduced<T> reduced = reduce_exp(x.hi, x.lo, T(0));
     return expm1_of(growth_pair(reduced), power_beside_one(reduced.k));
-}
-
-// x / divisor in two parts. An infinite x is taken for the largest finite one.
-template <class T>
-NPFUSE_FORMULA Pair<T> shrunk(T x, T divisor) {
-    T bounded = finite(x);
-    T hi = bounded / divisor;
-    return {hi, fma(-hi, divisor, bounded) / divisor};
 }
 
 // 2^k in two factors, both normal numbers, for integers k <= 0 that exp can yield; upper alone will do beside 1.

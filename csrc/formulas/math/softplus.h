@@ -27,7 +27,7 @@ NPFUSE_FORMULA LogOnePlus<T> log_one_plus(Pair<T> t, T power) {
     Pair<T> top = {large ? beyond.hi : t.hi, large ? beyond.lo + number_lo : t.lo};
     Pair<T> bottom = fast_two_sum(large ? T(3) : T(2), number);
     Pair<T> w = unevaluated(ratio<T>({top.hi + top.hi, top.lo + top.lo}, {bottom.hi, bottom.lo + number_lo}));
-    T root = w.hi * (large ? T(1) : power);
+    T root = times(w.hi, large ? T(1) : power);
     T z = times(root, root);
     Pair<T> sum = fast_two_sum(large ? C::ln2 : T(0), w.hi);
     T rest = sum.lo + (large ? w.lo + C::ln2_lo : w.lo);
