@@ -4,6 +4,7 @@ The second needs g++ alone. Its device is the host's memory, its blocks and thre
 a GPU: the kernels' text, their launchers, the Python face.
 """
 
+import fcntl
 import hashlib
 import importlib.util
 import os
@@ -52,6 +53,12 @@ def compiled_for_the_host() -> ModuleType:
     headers = [f"-I{ROOT / 'csrc'}", f"-I{pybind11.get_include()}", f"-I{sysconfig.get_path('include')}"]
     command = ["g++", *FLAGS, *with_fma(), *headers, '-DNPFUSE_VERSION="host"', "-x", "c++", "-c"]
     BUILT.mkdir(parents=True, exist_ok=True)
+    with (BUILT.parent / "cuda-on-host.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another test process may be at it
+        return loaded(built_for_the_host(command))
+
+
+def built_for_the_host(command: list[str]) -> Path:
     compiled_before = set(BUILT.iterdir())
     objects = [BUILT / f"{source.stem}-{fingerprint(source)}.o" for source in sources()]
     running: list[subprocess.Popen[bytes]] = []
@@ -67,7 +74,7 @@ def compiled_for_the_host() -> ModuleType:
     subprocess.run(["g++", "-shared", *map(str, objects), "-o", str(module)], check=True)
     for stale in compiled_before - {*objects, module}:
         stale.unlink()
-    return loaded(module)
+    return module
 
 
 def fingerprint(source: Path) -> str:
