@@ -5,6 +5,7 @@
 
 #include "../formulas/registry.h"
 #include "../table.h"
+#include "abreast.h"
 #include "lanes.h"
 
 NPFUSE_FORMULAS_BEGIN
@@ -85,14 +86,22 @@ NPFUSE_FORMULA void column_maxima(const Columns<T>& x, ptrdiff_t n, Width column
     }
 }
 
+// exp(x - maximum) of one element of each column.
+template <class T, class Width>
+NPFUSE_FORMULA void exponentials(const T* x, const T* maxima, T* y, Width columns) {
+    apply_to_all([](T each, T maximum) __attribute__((always_inline)) { return exp_below(each, maximum); }, columns, y,
+                 x, maxima);
+}
+
 // The sums of exp(x - maximum) without one element that is the maximum; see sum_beside_maximum.
 template <class T, class Width>
 NPFUSE_FORMULA void sums_beside_maxima(const Columns<T>& x, const T* maxima, ptrdiff_t n, Width columns,
                                        double* beside) {
     ColumnSums sums;
     for (ptrdiff_t j = 0; j < n; ++j) {
-        const T* row = x.row(j);
-        sums.add(j, columns, [=](ptrdiff_t c) __attribute__((always_inline)) { return exp_below(row[c], maxima[c]); });
+        alignas(64) T terms[row_tile];
+        exponentials(x.row(j), maxima, terms, columns);
+        sums.add(j, columns, [&](ptrdiff_t c) __attribute__((always_inline)) { return terms[c]; });
     }
     const double* totals = sums.totals();
     bool all_kept = true;
@@ -127,11 +136,9 @@ void softmax_columns(const Columns<T>* inputs, const Columns<T>& y, ptrdiff_t n,
         column_maxima(x, n, width, maxima);
         ColumnSums sums;
         for (ptrdiff_t j = 0; j < n; ++j) {
-            const T* from = x.row(j);
             T* to = y.row(j);
-            sums.add(j, width, [=, &maxima](ptrdiff_t c) __attribute__((always_inline)) {
-                return to[c] = exp_below(from[c], maxima[c]);
-            });
+            exponentials(x.row(j), maxima, to, width);
+            sums.add(j, width, [=](ptrdiff_t c) __attribute__((always_inline)) { return to[c]; });
         }
         const double* totals = sums.totals();
         ColumnPairs<T> reciprocals;
