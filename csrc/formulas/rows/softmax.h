@@ -73,8 +73,8 @@ struct Softmax : NormalisedTerm {
 
     // Summed over the row, dot.
     template <class T>
-    NPFUSE_FORMULA static double backward_term(T dy, T y) {
-        return double(dy) * double(y);
+    NPFUSE_FORMULA static T backward_term(T dy, T y) {
+        return times(dy, y);
     }
 
     template <class T>
