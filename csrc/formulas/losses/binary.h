@@ -104,8 +104,8 @@ struct SigmoidCrossEntropy {
         // 0 times infinity is a target that is met, not NaN.
         T distance = wrong == T(0) ? T(0) : absolute(pred);
         Decay<T> e(pred);
-        T both = t.yes.hi + t.no.hi, bend = e.number * e.number * log1p_tail(e.number);
-        return fma(wrong, distance, fma(both * e.lifted, Lift<T>::down, both * bend));
+        T both = t.yes.hi + t.no.hi, bend = times(times(e.number, e.number), log1p_tail(e.number));
+        return fma(wrong, distance, fma(times(both, e.lifted), Lift<T>::down, times(both, bend)));
     }
 
     template <class T>

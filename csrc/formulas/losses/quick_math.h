@@ -20,16 +20,16 @@ struct Decay {
         T distance = absolute_at_least(x, T(0x1p-60));
         Scaled<T> e = exp_scaled(-distance, L::bits);
         bool vanishes = distance > -least;
-        lifted = vanishes ? T(0) : e.hi * e.scale;
-        lifted_lo = vanishes ? T(0) : e.lo * e.scale;
-        number = lifted * L::down;
+        lifted = vanishes ? T(0) : times(e.hi, e.scale);
+        lifted_lo = vanishes ? T(0) : times(e.lo, e.scale);
+        number = times(lifted, L::down);
     }
 };
 
 // log(1 + x) for 0 <= x <= 1, <= 1.1 ULP.
 template <class T>
 NPFUSE_FORMULA T log1p_of_decay(T x) {
-    return fma(x * x, log1p_tail(x), x);
+    return fma(times(x, x), log1p_tail(x), x);
 }
 
 // x = mantissa * 2^exponent for normal x > 0, sqrt(1/2) <= mantissa < sqrt(2); of zero and whatever else, some numbers.

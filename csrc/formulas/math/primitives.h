@@ -211,7 +211,7 @@ template <class T, class... More>
 NPFUSE_FORMULA T polynomial(T x, More... c) {
     T x2 = times(x, x);
     if constexpr (sizeof...(c) > 6) {
-        return by_fours(x, x2, x2 * x2, c...);
+        return by_fours(x, x2, times(x2, x2), c...);
     } else {
         return by_pairs(x, x2, c...);
     }
