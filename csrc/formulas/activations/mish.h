@@ -28,7 +28,7 @@ struct Mish {
         using L = Lift<T>;
         bool negative = x < T(0);
         Scaled<T> e = exp_minus_absolute(x);
-        T scale = e.scale * L::down;
+        T scale = times(e.scale, L::down);
         T t = times(e.hi, scale), t_lo = times(e.lo, scale);
 
         T step = negative ? t : t + t, step_lo = negative ? t_lo : t_lo + t_lo;
@@ -58,7 +58,7 @@ struct Mish {
         using L = Lift<T>;
         bool negative = x < T(0);
         Scaled<T> e = exp_minus_absolute(x);
-        T scale = e.scale * L::down;
+        T scale = times(e.scale, L::down);
         T t = times(e.hi, scale), t_lo = times(e.lo, scale);
         T magnitude = bounded_absolute(x, -L::lowest);
         T bounded = negative ? -magnitude : magnitude;

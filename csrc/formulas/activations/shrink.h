@@ -69,13 +69,12 @@ struct Softsign {
 
     template <class T>
     NPFUSE_FORMULA static T forward(T x) {
-        T a = absolute(x);
+        T a = at_most(absolute(x), T(0x1p60));  // there, and beyond, it is 1
         Pair<T> bottom = two_sum(T(1), a);
         T inverse = T(1) / bottom.hi;
         T quotient = times(a, inverse);
         T rest = fma(-quotient, bottom.lo, fma(-quotient, bottom.hi, a));
-        T y = fma(rest, inverse, quotient);
-        return with_sign(a == Format<T>::infinity ? T(1) : y, x);
+        return with_sign(fma(rest, inverse, quotient), x);
     }
 
     template <class T>

@@ -49,9 +49,9 @@ NPFUSE_FORMULA T gate_slope(bool below_zero, Pair<T> distance, Pair<T> growth) {
     Pair<T> t = exp_lifted<T>({-distance.hi, -distance.lo}, L::bits);
     T inverse = one / (L::up + t.hi);
     T upper = inverse * L::up;
-    T upper_lo = fma(-inverse, t.hi, one - upper) * upper;
+    T upper_lo = times(fma(-inverse, t.hi, one - upper), upper);
     T bracket = fma(-growth.hi, upper, one);
-    T bracket_lo = fma(-growth.hi, upper, one - bracket) - fma(growth.hi, upper_lo, growth.lo * upper);
+    T bracket_lo = fma(-growth.hi, upper, one - bracket) - fma(growth.hi, upper_lo, times(growth.lo, upper));
     T lower = times(t.hi, upper);
     T lower_lo = fma(t.hi, upper_lo, fma(t.lo, upper, fma(t.hi, upper, -lower)));
     T below = times(fma(lower, bracket, fma(lower, bracket_lo, times(lower_lo, bracket))), L::down);

@@ -32,9 +32,9 @@ NPFUSE_FORMULA T sigmoid(T x) {
 template <class T>
 NPFUSE_FORMULA T logistic_density(T x, T factor) {
     Scaled<T> e = exp_minus_absolute(x);
-    Pair<T> upper = inverse_of_one_plus(e.hi * (e.scale * Lift<T>::down));
+    Pair<T> upper = inverse_of_one_plus(times(e.hi, times(e.scale, Lift<T>::down)));
     Pair<T> lower = two_product(e.hi, upper.hi);
-    T rest = fma(upper.hi, fma(e.lo, upper.hi, lower.lo), T(2) * lower.hi * upper.lo);
+    T rest = fma(upper.hi, fma(e.lo, upper.hi, lower.lo), times(T(2) * lower.hi, upper.lo));
     return unless_nan(x, times(fma(lower.hi, upper.hi, rest) * (e.scale * factor), Lift<T>::down));
 }
 

@@ -44,7 +44,7 @@ NPFUSE_FORMULA Ratio<T> ratio_by_one_plus(Pair<T> a, T t, T unit) {
 template <class T>
 NPFUSE_FORMULA Pair<T> inverse_of_one_plus(T t) {
     T inverse = T(1) / (T(1) + t);
-    return {inverse, fma(-inverse, t, T(1) - inverse) * inverse};
+    return {inverse, times(fma(-inverse, t, T(1) - inverse), inverse)};
 }
 
 NPFUSE_FORMULAS_END
