@@ -53,9 +53,9 @@ private:
         (load_pack<T>(record.states[K], first, whole, count, states[K]), ...);
 #pragma unroll
         for (int i = 0; i < length; ++i) {
-            ((states[K][i] = settled(states[K][i])), ...);
             const T delta = Formula::step(by.scalars, incoming<extra>(by, g[i], p[i]), states[K][i]...);
             p[i] = outgoing<extra>(by, p[i], delta);
+            ((states[K][i] = settled(states[K][i])), ...);
         }
         put_back(record, p, first, whole, count);
         (store_pack<T>(states[K], record.states[K], first, whole, count), ...);

@@ -44,32 +44,12 @@ void prepare_update(const UpdateSettings& common, const double* settings, Prepar
     __builtin_memcpy(&prepared, &result, sizeof result);
 }
 
-// A number of a state as it is read. Subnormal numbers count as zero: a gradient that stays zero lets its averages
-// shrink until they are subnormal, where rounding holds them for ever, and most processors take a hundred times as long
-// over them. They are too small for any parameter to notice.
-template <class T>
-NPFUSE_FORMULA T settled(T x) {
-    const auto exponent = to_bits(T(__builtin_huge_val()));
-    return (to_bits(x) & exponent) != 0 ? x : T(0);
-}
-
 // What a sweep has to do beyond the formula. The common cases have sweeps of their own, which do no more than they
 // must.
 enum class Extra { none, decoupled_decay, any };
 
-// Nor is a subnormal gradient noticed where it is divided by something of ordinary size, and most such formulas take it
-// for zero, too. The test costs a tenth of a step: Adam and SGD, which wait for nothing but memory, go without.
-template <class Formula, class T>
-NPFUSE_FORMULA T gradient_for(T given) {
-    if constexpr (requires { Formula::settles_gradient; })
-        return settled(given);
-    else
-        return given;
-}
-
 template <Extra extra, class Formula, class T>
-NPFUSE_FORMULA auto incoming(const Prepared<Formula, T>& by, T given, T parameter) {
-    const T gradient = gradient_for<Formula>(given);
+NPFUSE_FORMULA auto incoming(const Prepared<Formula, T>& by, T gradient, T parameter) {
     if constexpr (extra == Extra::any) {
         const double decaying = by.coupled_decay != 0 ? double(parameter) : 0.0;  // 0 times infinity is not 0
         return WideGradient{fma(by.coupled_decay, decaying, by.gradient_scale * double(gradient))};
@@ -99,32 +79,32 @@ inline void sweep(const Prepared<Formula, T> by, T* p, const T* g, T* const* sta
         T* a = states[0];
 #pragma omp simd
         for (ptrdiff_t i = 0; i < n; ++i) {
-            T x = settled(a[i]);
+            T x = a[i];
             const T delta = Formula::step(by.scalars, incoming<extra>(by, g[i], p[i]), x);
             p[i] = outgoing<extra>(by, p[i], delta);
-            a[i] = x;
+            a[i] = settled(x);
         }
     } else if constexpr (state_count == 2) {
         T *a = states[0], *b = states[1];
 #pragma omp simd
         for (ptrdiff_t i = 0; i < n; ++i) {
-            T x = settled(a[i]), y = settled(b[i]);
+            T x = a[i], y = b[i];
             const T delta = Formula::step(by.scalars, incoming<extra>(by, g[i], p[i]), x, y);
             p[i] = outgoing<extra>(by, p[i], delta);
-            a[i] = x;
-            b[i] = y;
+            a[i] = settled(x);
+            b[i] = settled(y);
         }
     } else {
         static_assert(state_count == 3);
         T *a = states[0], *b = states[1], *c = states[2];
 #pragma omp simd
         for (ptrdiff_t i = 0; i < n; ++i) {
-            T x = settled(a[i]), y = settled(b[i]), z = settled(c[i]);
+            T x = a[i], y = b[i], z = c[i];
             const T delta = Formula::step(by.scalars, incoming<extra>(by, g[i], p[i]), x, y, z);
             p[i] = outgoing<extra>(by, p[i], delta);
-            a[i] = x;
-            b[i] = y;
-            c[i] = z;
+            a[i] = settled(x);
+            b[i] = settled(y);
+            c[i] = settled(z);
         }
     }
 }

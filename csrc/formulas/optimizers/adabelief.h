@@ -12,7 +12,6 @@ struct AdaBelief {
     static constexpr const char* name = "adabelief";
     static constexpr const char* setting_names[] = {"lr", "beta1", "beta2", "eps"};
     static constexpr const char* states[] = {"exp_avg", "exp_avg_var"};
-    static constexpr bool settles_gradient = true;
 
     struct Settings {
         double lr, beta1, beta2, eps;
@@ -43,7 +42,7 @@ struct AdaBelief {
     NPFUSE_FORMULA static T step(const Scalars<T>& s, Gradient g, T& exp_avg, T& exp_avg_var) {
         const T distance = difference(g, exp_avg);
         exp_avg = mix(s.decay1, exp_avg, s.gain1, g);
-        exp_avg_var = fma(s.gain2 * distance, distance, fma(s.decay2, exp_avg_var, s.eps));
+        exp_avg_var = fma(times(s.gain2, distance), distance, fma(s.decay2, exp_avg_var, s.eps));
         return s.normalizer.of(exp_avg, square_root(exp_avg_var));
     }
 };

@@ -12,7 +12,6 @@ struct Adadelta {
     static constexpr const char* name = "adadelta";
     static constexpr const char* setting_names[] = {"lr", "rho", "eps"};
     static constexpr const char* states[] = {"square_avg", "acc_delta"};
-    static constexpr bool settles_gradient = true;
 
     struct Settings {
         double lr, rho, eps;
@@ -31,9 +30,9 @@ struct Adadelta {
     template <class T, class Gradient>
     NPFUSE_FORMULA static T step(const Scalars<T>& s, Gradient g, T& square_avg, T& acc_delta) {
         square_avg = mix_square(s.decay, square_avg, s.gain, g);
-        const T d = square_root((acc_delta + s.eps) / (square_avg + s.eps)) * value<T>(g);
+        const T d = times(square_root((acc_delta + s.eps) / (square_avg + s.eps)), value<T>(g));
         acc_delta = mix_square(s.decay, acc_delta, s.gain, d);
-        return s.lr * d;
+        return times(s.lr, d);
     }
 };
 

@@ -11,7 +11,6 @@ struct Adagrad {
     static constexpr const char* name = "adagrad";
     static constexpr const char* setting_names[] = {"lr", "lr_decay", "eps", "eps_root"};
     static constexpr const char* states[] = {"sum"};
-    static constexpr bool settles_gradient = true;
 
     struct Settings {
         double lr, lr_decay, eps, eps_root;
@@ -31,7 +30,7 @@ struct Adagrad {
     template <class T, class Gradient>
     NPFUSE_FORMULA static T step(const Scalars<T>& s, Gradient g, T& sum) {
         sum = fma(value<T>(g), value<T>(g), sum);
-        return s.normalizer.quickly_of(value<T>(g), square_root(sum));
+        return times(value<T>(g), s.normalizer.quickly_of(T(1), square_root(sum)));
     }
 };
 

@@ -45,7 +45,7 @@ struct Adam {
     template <class T, class Gradient>
     NPFUSE_FORMULA static T step(const Scalars<T>& s, Gradient g, T& exp_avg, T& exp_avg_sq) {
         update_averages(s, g, exp_avg, exp_avg_sq);
-        return s.normalizer.quickly_of(exp_avg, square_root(exp_avg_sq));
+        return s.normalizer.quickly_of(settled(exp_avg), square_root(exp_avg_sq));
     }
 
 protected:

@@ -10,7 +10,6 @@ struct Adamax {
     static constexpr const char* name = "adamax";
     static constexpr const char* setting_names[] = {"lr", "beta1", "beta2", "eps", "eps_outside"};
     static constexpr const char* states[] = {"exp_avg", "exp_inf"};
-    static constexpr bool settles_gradient = true;
 
     struct Settings {
         double lr, beta1, beta2, eps, eps_outside;
@@ -38,7 +37,7 @@ struct Adamax {
     template <class T, class Gradient>
     NPFUSE_FORMULA static T step(const Scalars<T>& s, Gradient g, T& exp_avg, T& exp_inf) {
         exp_avg = mix(s.decay1, exp_avg, s.gain1, g);
-        const T decayed = fma(s.decay2.hi, exp_inf, s.decay2.lo * exp_inf);
+        const T decayed = fma(s.decay2.hi, exp_inf, times(s.decay2.lo, exp_inf));
         const T larger = at_least(absolute(value<T>(g)) + s.eps, decayed);
         exp_inf = decayed == decayed ? larger : decayed;
         return s.normalizer.of(exp_avg, exp_inf);

@@ -13,7 +13,6 @@ struct NAdam {
     static constexpr const char* name = "nadam";
     static constexpr const char* setting_names[] = {"lr", "beta1", "beta2", "eps", "momentum_decay", "mu_product"};
     static constexpr const char* states[] = {"exp_avg", "exp_avg_sq"};
-    static constexpr bool settles_gradient = true;
 
     struct Settings {
         double lr, beta1, beta2, eps, momentum_decay, mu_product;

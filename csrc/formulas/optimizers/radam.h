@@ -12,7 +12,6 @@ struct RAdam {
     static constexpr const char* name = "radam";
     static constexpr const char* setting_names[] = {"lr", "beta1", "beta2", "eps"};
     static constexpr const char* states[] = {"exp_avg", "exp_avg_sq"};
-    static constexpr bool settles_gradient = true;
 
     struct Settings {
         double lr, beta1, beta2, eps;

@@ -10,7 +10,6 @@ struct RMSprop {
     static constexpr const char* name = "rmsprop";
     static constexpr const char* setting_names[] = {"lr", "alpha", "eps", "eps_root"};
     static constexpr const char* states[] = {"square_avg"};
-    static constexpr bool settles_gradient = true;
 
     struct Settings {
         double lr, alpha, eps, eps_root;
@@ -53,8 +52,8 @@ struct RMSpropCentered : RMSprop {
     template <class T, class Gradient>
     NPFUSE_FORMULA static T step(const Scalars<T>& s, Gradient g, T& square_avg, T& grad_avg) {
         const T distance = difference(g, grad_avg);
-        const T remaining = s.decay * excess_over_square(square_avg, grad_avg);
-        const T variance = at_least(fma(s.spread_gain * distance, distance, remaining), T(0));
+        const T remaining = times(s.decay, excess_over_square(square_avg, grad_avg));
+        const T variance = at_least(fma(times(s.spread_gain, distance), distance, remaining), T(0));
         square_avg = mix_square(s.decay, square_avg, s.gain, g);
         grad_avg = mix(s.exact_decay, grad_avg, s.exact_gain, g);
         return s.normalizer.of(value<T>(g), square_root(variance + s.eps_root));
@@ -67,7 +66,6 @@ struct RMSpropCentered : RMSprop {
 // may cancel with it, so it is worked out in double.
 struct RMSpropBuffered {
     static constexpr const char* setting_names[] = {"lr", "alpha", "eps", "eps_root", "momentum", "velocity"};
-    static constexpr bool settles_gradient = true;
 
     struct Settings {
         double lr, alpha, eps, eps_root, momentum, velocity;

@@ -25,7 +25,7 @@ struct Sgd {
 
     template <class T, class Gradient>
     NPFUSE_FORMULA static T step(const Scalars<T>& s, Gradient g) {
-        return s.lr * value<T>(g);
+        return times(s.lr, value<T>(g));
     }
 };
 
@@ -61,9 +61,9 @@ struct SgdMomentumWith {
         const T before = buffer;
         buffer = mix(s.momentum, buffer, g);
         if constexpr (nesterov)  // g + momentum (momentum before + g)
-            return s.lr_ahead * mix(s.momentum_ahead, before, g);
+            return times(s.lr_ahead, mix(s.momentum_ahead, before, g));
         else
-            return s.lr * buffer;
+            return times(s.lr, buffer);
     }
 };
 

@@ -10,7 +10,6 @@ struct Yogi {
     static constexpr const char* name = "yogi";
     static constexpr const char* setting_names[] = {"lr", "beta1", "beta2", "eps"};
     static constexpr const char* states[] = {"exp_avg", "exp_avg_sq"};
-    static constexpr bool settles_gradient = true;
 
     struct Settings {
         double lr, beta1, beta2, eps;
@@ -40,7 +39,7 @@ struct Yogi {
         exp_avg = mix(s.decay1, exp_avg, s.gain1, g);
         const T excess = excess_over_square(exp_avg_sq, g);
         const T signed_gain = excess == T(0) ? T(0) : with_sign(s.gain2, excess);
-        exp_avg_sq = fma(-signed_gain * value<T>(g), value<T>(g), exp_avg_sq);
+        exp_avg_sq = fma(times(-signed_gain, value<T>(g)), value<T>(g), exp_avg_sq);
         return s.normalizer.of(exp_avg, square_root(exp_avg_sq));
     }
 };

@@ -124,9 +124,9 @@ class Optimizer(ABC):
     whatever cancels on the way; it has the same bits for any number of threads, any layout of the arrays and every
     instruction set with fused multiply-add. Half types compute in float32 and keep their states in it.
 
-    Subnormal numbers in a state count as zero. A gradient that stays zero lets averages shrink until they are
-    subnormal, where rounding would hold them for ever, and where most processors are slow; no parameter can tell. All
-    but Adam, AdamW, SGD and Lion take subnormal numbers in a gradient for zero, too.
+    Subnormal numbers are not kept in a state: they become zero. A gradient that stays zero lets averages shrink until
+    they are subnormal, where rounding would hold them for ever, and where most processors are slow; no parameter can
+    tell.
 
     Examples
     --------
