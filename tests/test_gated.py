@@ -64,6 +64,16 @@ def test_same_bits_at_every_place_and_with_every_layout(gated: Gated, dtype: typ
     assert [alone[0][0], alone[1][0]] == [expected[1][100], expected[2][100]]
 
 
+def test_the_place_in_a_cache_line_does_not_matter(gated: Gated) -> None:
+    dy, gate, x = sample(np.float32, 4200)
+    expected = backward(gated)(dy, gate, x)
+    for offset in range(16):
+        dgate, dx = (np.concatenate([np.zeros(offset, np.float32), array])[offset:] for array in (gate, x))
+        backward(gated)(dy, dgate, dx, out=(dgate, dx))
+        np.testing.assert_array_equal(dgate, expected[0])
+        np.testing.assert_array_equal(dx, expected[1])
+
+
 def test_operands_broadcast_and_outputs_may_be_given(gated: Gated) -> None:
     dy, gate, x = (array.reshape(4, 5) for array in sample(np.float32, 20))
     row = x[:1]

@@ -171,6 +171,23 @@ def test_position_and_threads_change_no_bit(row):
 
 
 @row_by_row
+def test_the_place_in_a_cache_line_changes_no_bit(row):
+    """Long arrays begin with what lies before the first whole line; states lie in their lines as the parameter does."""
+    rng = np.random.default_rng(9)
+    start, grad = (rng.standard_normal(4200).astype(np.float32) for _ in range(2))
+    results = set()
+    for offset in range(16):
+        p = np.concatenate([np.zeros(offset, np.float32), start])[offset:]
+        optimizer = make(row, [p])
+        for _ in range(3):
+            optimizer.step([grad])
+        results.add(b"".join(all_bytes(optimizer)[0]))
+        for array in optimizer.state[0].values():
+            assert (array.ctypes.data - p.ctypes.data) % 64 == 0
+    assert len(results) == 1
+
+
+@row_by_row
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
 @pytest.mark.parametrize("grad_dtype", ["float16", "bfloat16", "float32", "float64"])
 def test_dtypes_mix(row, dtype, grad_dtype):

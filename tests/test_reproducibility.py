@@ -45,6 +45,21 @@ def test_position_does_not_matter(any_kernel: Kernel, dtype: type) -> None:
         np.testing.assert_array_equal(bits(buffer[offset:]), expected)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_place_in_a_cache_line_does_not_matter(any_kernel: Kernel, dtype: type) -> None:
+    """Long arrays are computed from the first whole line of the output on, and what lies before it by itself."""
+    x = sample(dtype, 4200)
+    expected = bits(any_kernel(x))
+    operands = any_kernel.operands(x)
+    for offset in range(64 // x.itemsize):
+        out = np.empty(x.size + offset, dtype)[offset:]
+        any_kernel.function(*operands, out=out)
+        np.testing.assert_array_equal(bits(out), expected)
+        in_place = np.concatenate([np.zeros(offset, dtype), operands[0]])[offset:]
+        any_kernel.function(in_place, *operands[1:], out=in_place)
+        np.testing.assert_array_equal(bits(in_place), expected)
+
+
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_strides_do_not_matter(any_kernel: Kernel, dtype: type) -> None:
     x = sample(dtype, 3000)

@@ -151,31 +151,40 @@ template <class T>
     }
 }
 
-// More numbers than whole chunks hold: the last chunk begins earlier, over numbers that are computed twice. It is read
-// before anything is written, as an output may be an input.
+// Whole chunks from the first line of the output on. What lies before it is in a first chunk, what is left over in a
+// last one, of numbers that are computed twice. Both are read before anything is written, as an output may be an input.
 template <class T>
-[[gnu::noinline]] void run_with_rest(const Elementwise& kernel, const T* const* inputs, T* const* outputs,
-                                     ptrdiff_t n) {
-    const ptrdiff_t last = n - kernel_chunk<T>;
-    alignas(64) T results[max_operands][kernel_chunk<T>];
-    const T* in[max_operands];
-    T* out[max_operands];
-    for (int i = 0; i < kernel.inputs; ++i) in[i] = inputs[i] + last;
-    for (int i = 0; i < kernel.outputs; ++i) out[i] = results[i];
-    kernel_for<T>(kernel)(in, out, kernel_chunk<T>);
-    kernel_for<T>(kernel)(inputs, outputs, n & -kernel_chunk<T>);
-    for (int i = 0; i < kernel.outputs; ++i) __builtin_memcpy(outputs[i] + last, results[i], sizeof results[i]);
+[[gnu::noinline]] void run_with_ends(const Elementwise& kernel, const T* const* inputs, T* const* outputs, ptrdiff_t n,
+                                     ptrdiff_t begin) {
+    constexpr ptrdiff_t chunk = kernel_chunk<T>;
+    const ptrdiff_t last = n - chunk;
+    const bool has_rest = (n - begin) % chunk != 0;
+    alignas(64) T first_results[max_operands][chunk], last_results[max_operands][chunk];
+    const auto run = [&](ptrdiff_t from, T(*results)[chunk], ptrdiff_t count) {
+        const T* in[max_operands];
+        T* out[max_operands];
+        for (int i = 0; i < kernel.inputs; ++i) in[i] = inputs[i] + from;
+        for (int i = 0; i < kernel.outputs; ++i) out[i] = results ? results[i] : outputs[i] + from;
+        kernel_for<T>(kernel)(in, out, count);
+    };
+    if (begin > 0) run(0, first_results, chunk);
+    if (has_rest) run(last, last_results, chunk);
+    run(begin, nullptr, (n - begin) & -chunk);
+    for (int i = 0; i < kernel.outputs; ++i) {
+        __builtin_memcpy(outputs[i], first_results[i], size_t(begin) * sizeof(T));
+        if (has_rest) __builtin_memcpy(outputs[i] + last, last_results[i], sizeof last_results[i]);
+    }
 }
 
 // A kernel over any number of elements.
 template <class T>
 inline void run_contiguous(const Elementwise& kernel, const T* const* inputs, T* const* outputs, ptrdiff_t n) {
-    if (n % kernel_chunk<T> == 0)
+    if (n < kernel_chunk<T>) return run_few(kernel, inputs, outputs, n);
+    const ptrdiff_t begin = before_first_line(outputs[0], n);
+    if (begin == 0 && n % kernel_chunk<T> == 0)
         kernel_for<T>(kernel)(inputs, outputs, n);
-    else if (n < kernel_chunk<T>)
-        run_few(kernel, inputs, outputs, n);
     else
-        run_with_rest(kernel, inputs, outputs, n);
+        run_with_ends(kernel, inputs, outputs, n, begin);
 }
 
 template <class S>

@@ -93,6 +93,14 @@ NPFUSE_FORMULA void from_compute(float x, float16& stored) {
 #endif
 }
 
+// How many numbers lie before the first cache line that begins with one: stores that cross lines are slow, which shows
+// where there are many.
+template <class T>
+inline ptrdiff_t before_first_line(const T* numbers, ptrdiff_t n) {
+    constexpr ptrdiff_t line = 64;
+    return n < 4 * block_length ? 0 : ptrdiff_t(-reinterpret_cast<uintptr_t>(numbers) % line / sizeof(T));
+}
+
 template <class S>
 [[gnu::noinline]] void load_contiguous(const S* source, compute_t<S>* block, ptrdiff_t n) {
 #pragma omp simd

@@ -164,8 +164,12 @@ void run_update(const Optimizer& optimizer, const PreparedUpdate& prepared, cons
         states[k] = reinterpret_cast<T*>(operands.states[k].data);
     }
     if (all_in_place) {
-        run(prepared, reinterpret_cast<T*>(operands.parameter.data), reinterpret_cast<const T*>(operands.gradient.data),
-            states, n);
+        T* parameter = reinterpret_cast<T*>(operands.parameter.data);
+        const T* gradient = reinterpret_cast<const T*>(operands.gradient.data);
+        const ptrdiff_t begin = before_first_line(parameter, n);
+        if (begin > 0) run(prepared, parameter, gradient, states, begin);
+        for (int k = 0; k < state_count; ++k) states[k] += begin;
+        run(prepared, parameter + begin, gradient + begin, states, n - begin);
         return;
     }
 

@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,11 +25,10 @@ from npfuse.optimizers._settings import (
     positive,
 )
 
-if TYPE_CHECKING:
-    pass
-
 Array = NDArray[Any]
 Parameters = Sequence[Array] | Sequence[Mapping[str, Any]]
+
+CACHE_LINE = 64
 
 
 def common_settings(step: float, lr: float, decay: float, *, decoupled: bool, maximize: bool) -> tuple[float, ...]:
@@ -81,6 +80,18 @@ def checked_row_numbers(rows: Any, param: Array, grads: Array) -> NDArray[np.int
     if len(rows) and (rows.min() < 0 or rows.max() >= len(param)):
         raise IndexError(f"rows must be at least 0 and less than {len(param)}, got {rows.min()} to {rows.max()}")
     return rows.astype(np.int64)
+
+
+def beside(param: Array, dtype: type[np.floating[Any]]) -> Array:
+    """Return room for a number for each of the parameter's, in its order, that lies in cache lines as those do.
+
+    A step that begins with a whole line of the parameter begins with one of every state then.
+    """
+    plan = np.empty_like(param, dtype, subok=False)
+    room = np.empty(plan.nbytes + CACHE_LINE, np.uint8)
+    before_line = -param.__array_interface__["data"][0] % CACHE_LINE // param.itemsize
+    offset = -(room.__array_interface__["data"][0] + before_line * plan.itemsize) % CACHE_LINE
+    return np.ndarray(plan.shape, dtype, room, offset, plan.strides)
 
 
 class Optimizer(ABC):
@@ -284,9 +295,11 @@ class Optimizer(ABC):
         dtype = np.float64 if param.dtype.itemsize == 8 else np.float32
         initial = self._initial_state()
         names = _native.optimizers[self._kernel]["states"]
-        state = {name: np.full_like(param, initial.get(name, 0.0), dtype, subok=False) for name in names}
+        state = {name: beside(param, dtype) for name in names}
+        for name, array in state.items():
+            array.fill(initial.get(name, 0.0))
         if param.dtype.itemsize == 2 and self._master_weights:
-            state["master"] = np.empty_like(param, dtype, subok=False)
+            state["master"] = beside(param, dtype)
             state["master"][...] = param
         return state
 
