@@ -180,4 +180,6 @@ def _kernel(amsgrad: bool, eps_placement: str) -> str:
 
 
 def _settings(lr: float, betas: tuple[float, float], eps: float, eps_placement: str) -> tuple[float, ...]:
-    return (lr, *betas, *(eps if place == eps_placement else 0.0 for place in EPS_PLACES))
+    outside, inside, hat = EPS_PLACES
+    here = eps_placement
+    return (lr, *betas, eps if here == outside else 0.0, eps if here == inside else 0.0, eps if here == hat else 0.0)

@@ -126,6 +126,10 @@ class Group(MutableMapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         return self._values[name]
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a setting, or the default: what the mixin does, without an exception on the way."""
+        return self._values.get(name, default)
+
     def __delitem__(self, name: str) -> None:
         raise TypeError("a setting can be changed, not removed")
 
