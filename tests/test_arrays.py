@@ -19,7 +19,7 @@ def with_x(kernel: Kernel, x: np.ndarray) -> tuple:
     return tuple(operands)
 
 
-@pytest.mark.parametrize("n", [0, 1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 63, 65, 127, 1023, 1025, 3000, 100_001])
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 63, 65, 127, 1023, 2047, 2049, 5000, 100_001])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_every_length(kernel: Kernel, n: int, dtype: type) -> None:
     """Whatever is left over beside full vectors and blocks is computed like the rest."""

@@ -217,7 +217,7 @@ template <class S>
         run_contiguous<T>(kernel, in, out, count);
         for (int j = 0; j < outputs; ++j) {
             const int i = inputs + j;
-            if (out[j] == buffers[i]) store_block<S>(buffers[i], operands[i] + begin * strides[i], strides[i], count);
+            if (out[j] == buffers[i]) store_results<S>(buffers[i], operands[i] + begin * strides[i], strides[i], count);
         }
     }
 }

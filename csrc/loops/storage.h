@@ -16,7 +16,7 @@
 NPFUSE_FORMULAS_BEGIN
 
 // Elements per block: a handful of blocks fit the smallest L1 cache beside each other.
-inline constexpr ptrdiff_t block_length = 1024;
+inline constexpr ptrdiff_t block_length = 2048;
 
 struct float16 {
     uint16_t bits;
@@ -98,7 +98,7 @@ NPFUSE_FORMULA void from_compute(float x, float16& stored) {
 template <class T>
 inline ptrdiff_t before_first_line(const T* numbers, ptrdiff_t n) {
     constexpr ptrdiff_t line = 64;
-    return n < 4 * block_length ? 0 : ptrdiff_t(-reinterpret_cast<uintptr_t>(numbers) % line / sizeof(T));
+    return n < 4096 ? 0 : ptrdiff_t(-reinterpret_cast<uintptr_t>(numbers) % line / sizeof(T));
 }
 
 template <class S>
@@ -178,5 +178,37 @@ template <class S>
         for (ptrdiff_t i = 0; i < n; ++i) from_compute(block[i], *reinterpret_cast<S*>(target + i * stride));
     }
 }
+
+// Results of operands that were all stored as S. NaN among them has nothing in the half that bfloat16 drops, so that
+// rounding cannot make anything else of it.
+template <class S>
+[[gnu::noinline]] void store_results(const compute_t<S>* block, char* target, ptrdiff_t stride, ptrdiff_t n) {
+    store_block<S>(block, target, stride, n);
+}
+
+#if defined(__AVX512BW__) && !defined(__CUDACC__)
+
+// Two vectors make one: of the upper halves, to which the lower ones and what makes ties even carry.
+template <>
+[[gnu::noinline]] void store_results<bfloat16>(const float* block, char* target, ptrdiff_t stride, ptrdiff_t n) {
+    constexpr ptrdiff_t lanes = 32;
+    const ptrdiff_t whole = stride == ptrdiff_t(sizeof(bfloat16)) ? n & -lanes : 0;
+    alignas(64) uint16_t upper[lanes], lower[lanes];
+    for (uint16_t i = 0; i < lanes; ++i) lower[i] = uint16_t(2 * i), upper[i] = uint16_t(2 * i + 1);
+    const __m512i upper_halves = _mm512_load_si512(upper), lower_halves = _mm512_load_si512(lower);
+    const __m512i one = _mm512_set1_epi16(1), below_half = _mm512_set1_epi16(0x7ffe);
+    for (ptrdiff_t i = 0; i < whole; i += lanes) {
+        const __m512i a = _mm512_loadu_si512(block + i), b = _mm512_loadu_si512(block + i + lanes / 2);
+        const __m512i kept = _mm512_permutex2var_epi16(a, upper_halves, b);
+        const __m512i dropped = _mm512_permutex2var_epi16(a, lower_halves, b);
+        // The average rounds up: it has the highest bit where dropped + 0x7fff + (kept & 1) carries.
+        const __m512i even = _mm512_add_epi16(_mm512_and_si512(kept, one), below_half);
+        const __m512i carry = _mm512_srli_epi16(_mm512_avg_epu16(dropped, even), 15);
+        _mm512_storeu_si512(target + i * ptrdiff_t(sizeof(bfloat16)), _mm512_add_epi16(kept, carry));
+    }
+    store_block<bfloat16>(block + whole, target + whole * stride, stride, n - whole);
+}
+
+#endif
 
 NPFUSE_FORMULAS_END
