@@ -12,24 +12,33 @@ NPFUSE_FORMULAS_BEGIN
 
 inline ptrdiff_t smaller(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 
+template <ptrdiff_t count, class T>
+NPFUSE_FORMULA void keep_larger(T* numbers, const T* others) {
+#pragma omp simd
+    for (ptrdiff_t i = 0; i < count; ++i) numbers[i] = others[i] > numbers[i] ? others[i] : numbers[i];
+}
+
+// The largest of twice as many numbers as half; of known lengths, so that registers hold them.
+template <ptrdiff_t half, class T>
+NPFUSE_FORMULA T largest_of(T* numbers) {
+    keep_larger<half>(numbers, numbers + half);
+    if constexpr (half > 1) return largest_of<half / 2>(numbers);
+    return numbers[0];
+}
+
 // NaN may be passed over: the sums that follow find it.
 template <class T>
 inline T row_maximum(const T* x, ptrdiff_t n) {
+    T maximum = x[0];
+    if (n < lane_count) {
+        for (ptrdiff_t i = 1; i < n; ++i) maximum = x[i] > maximum ? x[i] : maximum;
+        return maximum;
+    }
     T lanes[lane_count];
-    for (ptrdiff_t lane = 0; lane < lane_count; ++lane) lanes[lane] = x[0];
-    ptrdiff_t i = 0;
-    for (; i + lane_count <= n; i += lane_count)
-#pragma omp simd
-        for (ptrdiff_t lane = 0; lane < lane_count; ++lane) {
-            const T next = x[i + lane];
-            lanes[lane] = next > lanes[lane] ? next : lanes[lane];
-        }
-    for (ptrdiff_t half = lane_count / 2; half > 0; half /= 2)
-        for (ptrdiff_t lane = 0; lane < half; ++lane)
-            lanes[lane] = lanes[lane + half] > lanes[lane] ? lanes[lane + half] : lanes[lane];
-    T maximum = lanes[0];
-    for (; i < n; ++i) maximum = x[i] > maximum ? x[i] : maximum;
-    return maximum;
+    for (ptrdiff_t lane = 0; lane < lane_count; ++lane) lanes[lane] = maximum;
+    for (ptrdiff_t i = 0; i + lane_count <= n; i += lane_count) keep_larger<lane_count>(lanes, x + i);
+    keep_larger<lane_count>(lanes, x + n - lane_count);  // some for the second time, which changes nothing
+    return largest_of<lane_count / 2>(lanes);
 }
 
 template <class T>

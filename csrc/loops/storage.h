@@ -63,15 +63,19 @@ NPFUSE_FORMULA float to_compute(float16 x) {
 NPFUSE_FORMULA void from_compute(float x, float& stored) { stored = x; }
 NPFUSE_FORMULA void from_compute(double x, double& stored) { stored = x; }
 
-// In 16 bits wherever that does: it makes vectors of twice as many numbers.
-NPFUSE_FORMULA void from_compute(float x, bfloat16& stored) {
+// Of anything but a NaN with something in the half that is dropped. In 16 bits wherever that does: it makes vectors of
+// twice as many numbers.
+NPFUSE_FORMULA uint16_t rounded_half(float x) {
     uint32_t bits = __builtin_bit_cast(uint32_t, x);
     uint16_t kept = uint16_t(bits >> 16), dropped = uint16_t(bits);
     // More than half of the last place rounds up, and just half does where what is kept is odd.
     uint16_t compared = uint16_t(dropped | (kept & 1u));
-    uint16_t rounded = uint16_t(kept + (compared > 0x8000u));
-    uint16_t quiet = uint16_t(kept | 0x40u);
-    stored.bits = x != x ? quiet : rounded;
+    return uint16_t(kept + (compared > 0x8000u));
+}
+
+NPFUSE_FORMULA void from_compute(float x, bfloat16& stored) {
+    uint16_t quiet = uint16_t((__builtin_bit_cast(uint32_t, x) >> 16) | 0x40u);
+    stored.bits = x != x ? quiet : rounded_half(x);
 }
 
 NPFUSE_FORMULA void from_compute(float x, float16& stored) {
@@ -179,24 +183,17 @@ template <class S>
     }
 }
 
-// Results of operands that were all stored as S. NaN among them has nothing in the half that bfloat16 drops, so that
-// rounding cannot make anything else of it.
-template <class S>
-[[gnu::noinline]] void store_results(const compute_t<S>* block, char* target, ptrdiff_t stride, ptrdiff_t n) {
-    store_block<S>(block, target, stride, n);
-}
-
 #if defined(__AVX512BW__) && !defined(__CUDACC__)
 
-// Two vectors make one: of the upper halves, to which the lower ones and what makes ties even carry.
-template <>
-[[gnu::noinline]] void store_results<bfloat16>(const float* block, char* target, ptrdiff_t stride, ptrdiff_t n) {
+// rounded_half of as many numbers as whole registers hold; returns how many they were. Two vectors make one: of the
+// upper halves, to which the lower ones carry.
+inline ptrdiff_t store_rounded_halves(const float* block, bfloat16* target, ptrdiff_t n) {
     constexpr ptrdiff_t lanes = 32;
-    const ptrdiff_t whole = stride == ptrdiff_t(sizeof(bfloat16)) ? n & -lanes : 0;
     alignas(64) uint16_t upper[lanes], lower[lanes];
     for (uint16_t i = 0; i < lanes; ++i) lower[i] = uint16_t(2 * i), upper[i] = uint16_t(2 * i + 1);
     const __m512i upper_halves = _mm512_load_si512(upper), lower_halves = _mm512_load_si512(lower);
     const __m512i one = _mm512_set1_epi16(1), below_half = _mm512_set1_epi16(0x7ffe);
+    const ptrdiff_t whole = n & -lanes;
     for (ptrdiff_t i = 0; i < whole; i += lanes) {
         const __m512i a = _mm512_loadu_si512(block + i), b = _mm512_loadu_si512(block + i + lanes / 2);
         const __m512i kept = _mm512_permutex2var_epi16(a, upper_halves, b);
@@ -204,11 +201,31 @@ template <>
         // The average rounds up: it has the highest bit where dropped + 0x7fff + (kept & 1) carries.
         const __m512i even = _mm512_add_epi16(_mm512_and_si512(kept, one), below_half);
         const __m512i carry = _mm512_srli_epi16(_mm512_avg_epu16(dropped, even), 15);
-        _mm512_storeu_si512(target + i * ptrdiff_t(sizeof(bfloat16)), _mm512_add_epi16(kept, carry));
+        _mm512_storeu_si512(target + i, _mm512_add_epi16(kept, carry));
     }
-    store_block<bfloat16>(block + whole, target + whole * stride, stride, n - whole);
+    return whole;
+}
+
+#else
+
+inline ptrdiff_t store_rounded_halves(const float* block, bfloat16* target, ptrdiff_t n) {
+#pragma omp simd
+    for (ptrdiff_t i = 0; i < n; ++i) target[i].bits = rounded_half(block[i]);
+    return n;
 }
 
 #endif
+
+// Results of operands that were all stored as S: NaN among them has nothing in the half that bfloat16 drops.
+template <class S>
+[[gnu::noinline]] void store_results(const compute_t<S>* block, char* target, ptrdiff_t stride, ptrdiff_t n) {
+    if constexpr (__is_same(S, bfloat16)) {
+        const bool is_contiguous = stride == ptrdiff_t(sizeof(S));
+        ptrdiff_t i = is_contiguous ? store_rounded_halves(block, reinterpret_cast<S*>(target), n) : 0;
+        for (; i < n; ++i) reinterpret_cast<S*>(target + i * stride)->bits = rounded_half(block[i]);
+    } else {
+        store_block<S>(block, target, stride, n);
+    }
+}
 
 NPFUSE_FORMULAS_END
