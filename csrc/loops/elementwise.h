@@ -194,17 +194,20 @@ inline bool is_contiguous(const ptrdiff_t* strides, int operands) {
     return true;
 }
 
+// Half types are converted in longer blocks: a kernel fills and drains once for each.
+inline constexpr ptrdiff_t longer_block = 2 * block_length;
+
 // Apart from the rest, lest a call of one number set up a frame of its size.
 template <class S>
 [[gnu::noinline]] void run_blocks(const Elementwise& kernel, char* const* operands, const ptrdiff_t* strides,
                                   ptrdiff_t n) {
     using T = compute_t<S>;
     const int inputs = kernel.inputs, outputs = kernel.outputs;
-    alignas(64) T buffers[max_operands][block_length];
+    alignas(64) T buffers[max_operands][longer_block];
     const T* in[max_operands];
     T* out[max_operands];
-    for (ptrdiff_t begin = 0; begin < n; begin += block_length) {
-        const ptrdiff_t count = n - begin < block_length ? n - begin : block_length;
+    for (ptrdiff_t begin = 0; begin < n; begin += longer_block) {
+        const ptrdiff_t count = n - begin < longer_block ? n - begin : longer_block;
         for (int i = 0; i < inputs; ++i) {
             const bool filled_before = strides[i] == 0 && begin > 0;
             if (!filled_before) in[i] = load_block<S>(operands[i] + begin * strides[i], strides[i], count, buffers[i]);

@@ -16,7 +16,7 @@
 NPFUSE_FORMULAS_BEGIN
 
 // Elements per block: a handful of blocks fit the smallest L1 cache beside each other.
-inline constexpr ptrdiff_t block_length = 2048;
+inline constexpr ptrdiff_t block_length = 1024;
 
 struct float16 {
     uint16_t bits;
