@@ -116,15 +116,20 @@ struct SmoothL1Loss {
         }
     };
 
-    template <class T>
+    // The usual beta needs no division.
+    static int variant_for(const double* parameter_values) { return parameter_values[0] == 1; }
+
+    template <bool is_huber, class T>
     NPFUSE_FORMULA static Product<T> value(T pred, T target, T beta) {
+        if constexpr (is_huber) return HuberLoss::value(pred, target, T(1));
         T r = pred - target;
         Near<T> near(r, beta);
         return {near.slope, fma(T(-0.5), near.distance, absolute(r))};
     }
 
-    template <class T>
+    template <bool is_huber, class T>
     NPFUSE_FORMULA static T gradient(T pred, T target, T beta) {
+        if constexpr (is_huber) return HuberLoss::gradient(pred, target, T(1));
         T r = pred - target;
         return unless_nan(r, with_sign(Near<T>(r, beta).slope, r));
     }
