@@ -106,7 +106,10 @@ struct KlDiv {
             T probability = exp(target);
             return probability == T(0) ? T(0) : probability * (target - pred);
         } else {
-            return target == T(0) ? T(0) : target * (quick_log(target) - pred);
+            constexpr T infinity = Format<T>::infinity;
+            T product = target * (log_of_positive(target) - pred);  // a factor infinity or NaN shows by itself
+            T result = target < T(0) ? infinity - infinity : product;
+            return target == T(0) ? T(0) : result;
         }
     }
 

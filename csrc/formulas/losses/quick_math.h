@@ -60,7 +60,7 @@ NPFUSE_FORMULA T log_of_binary(T f, T mantissa, T k) {
     T w = times(f + f, T(1) / (mantissa + T(1)));
     T z = times(w, w);
     T near = fma(-w, fma(-z, log_tail(z), times(T(0.5), f)), f);
-    return fma(k, C::ln2, fma(k, C::ln2_lo, near));
+    return fma(k, C::ln2, near);
 }
 
 // log(x / 2^lift) for normal x > 0.
@@ -84,12 +84,18 @@ NPFUSE_FORMULA T log_or_limit(T x, T logarithm) {
     return x <= T(0) ? outside : inside;
 }
 
-// log(x) of a number or a pair; subnormal numbers count as themselves.
+// log(x) for x > 0 and finite, subnormal numbers among them; else some number.
 template <class T>
-NPFUSE_FORMULA T quick_log(T x) {
+NPFUSE_FORMULA T log_of_positive(T x) {
     using L = Lift<T>;
     bool small = x < L::down;
-    return log_or_limit(x, log_of_lifted(small ? x * L::up : x, small ? L::bits : T(0)));
+    return log_of_lifted(small ? x * L::up : x, small ? L::bits : T(0));
+}
+
+// log(x) of a number or a pair.
+template <class T>
+NPFUSE_FORMULA T quick_log(T x) {
+    return log_or_limit(x, log_of_positive(x));
 }
 template <class T>
 NPFUSE_FORMULA T quick_log(Pair<T> x) {
