@@ -168,7 +168,7 @@ struct SigmoidFocalLoss {
             Wide one = twofold(T(1)), yes = twofold(target), no = one - yes;
             far = choose(x < T(0), yes, no);
             near = choose(x < T(0), no, yes);
-            e = twofold(Pair<T>{rounded, decay.lo * power});
+            e = twofold(Pair<T>{rounded, times(decay.lo, power)});
             one_plus_e = one + e;
             right = reciprocal(one_plus_e, T(1) / (T(1) + rounded));
             share = far + near * e;
