@@ -165,7 +165,7 @@ template <class S>
     if (stride == ptrdiff_t(sizeof(S))) {
         if constexpr (__is_same(S, compute_t<S>)) return reinterpret_cast<const S*>(source);
         load_contiguous(reinterpret_cast<const S*>(source), buffer, n);
-    } else if (stride == 0) {
+    } else if (stride == 0 && n > 0) {
         compute_t<S> value = to_compute(*reinterpret_cast<const S*>(source));
         for (ptrdiff_t i = 0; i < n; ++i) buffer[i] = value;
     } else {
