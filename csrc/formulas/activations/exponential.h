@@ -18,7 +18,7 @@ template <class T>
 NPFUSE_FORMULA Pair<T> exponent(T x, T divisor) {
     constexpr T bound = T(0.999999) * -least_exponent<T>;
     T least = times(divisor, T(0x1p-64)), most = at_most(times(divisor, bound), Format<T>::largest);
-    T numerator = -bounded_absolute(absolute_at_least(x, least), most);
+    T numerator = -bounded(absolute_at_least(x, least), most);
     T hi = numerator / divisor;
     return {hi, fma(-hi, divisor, numerator) / divisor};
 }

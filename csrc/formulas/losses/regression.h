@@ -207,15 +207,13 @@ struct LogCoshLoss {
         .example = ">>> nf.log_cosh_loss(np.array([1000.0]), np.zeros(1))\n999.3068528194401",
     };
 
-    // The exponential is the one that tanh takes.
     template <class T>
     NPFUSE_FORMULA static T value(T pred, T target) {
-        constexpr T saturated = T(sizeof(T) == 4 ? 10 : 20);
         T r = pred - target, distance = absolute(r);
         // The square of what r is before it is rounded: near 0 its error would count twice.
         T z = fma(T(2) * r, two_sum(pred, -target).lo, r * r);
         T near = z * fma(z, log_cosh_tail(z), T(0.5));
-        T a = bounded_absolute(r, saturated);
+        T a = bounded_absolute(r, tanh_saturated<T>);
         Reduced<T> reduced = reduce_exp(-(a + a), T(0), T(0));
         Pair<T> u = expm1_of(growth_pair(reduced), reduced.scale);
         T far = (distance - Constants<T>::ln2) + log1p_of_decay(T(1) + u.hi);

@@ -8,8 +8,7 @@ NPFUSE_FORMULAS_BEGIN
 // What tests/test_losses.py holds every loss to.
 inline constexpr const char* accuracy =
     "value 2 * 2**-24 relative to the sum of the terms' magnitudes in float32; gradient 2 ULP, 2.5 with a weight, "
-    "around "
-    "its zeros 2**-24 absolute.";
+    "around its zeros 2**-24 absolute.";
 
 NPFUSE_FORMULA double wide(float x) { return x; }
 NPFUSE_FORMULA double wide(double x) { return x; }

@@ -38,12 +38,15 @@ NPFUSE_FORMULA T logistic_density(T x, T factor) {
     return unless_nan(x, times(fma(lower.hi, upper.hi, rest) * (e.scale * factor), Lift<T>::down));
 }
 
+// Here tanh is 1 to the last digit.
+template <class T>
+constexpr T tanh_saturated = T(sizeof(T) == 4 ? 10 : 20);
+
 // tanh(|x|); for NaN, something finite.
 template <class T>
 NPFUSE_FORMULA Ratio<T> tanh_ratio(T x) {
-    constexpr T saturated = T(sizeof(T) == 4 ? 10 : 20);
     // -u / (2 + u), where u = exp(-2|x|) - 1
-    T a = bounded_absolute(x, saturated);
+    T a = bounded_absolute(x, tanh_saturated<T>);
     Reduced<T> reduced = reduce_exp(times(T(-2), a), T(0), T(0));
     Pair<T> u = expm1_of(growth_pair(reduced), reduced.scale);
     u.lo += reduced.scale - ((reduced.scale - T(1)) + T(1));  // what the difference lost of a small power
@@ -71,9 +74,6 @@ struct OnePlusExp {
     // What sum has been rounded by, and what it lacks of the reduced argument.
     NPFUSE_FORMULA T rest() const { return fma(sum - T(1), r_lo, fma(scale, growth, (scale + T(1)) - sum)); }
 };
-
-template <class T>
-constexpr T tanh_saturated = T(sizeof(T) == 4 ? 10 : 20);
 
 // tanh(|x|) for |x| beyond tanh_split; something finite for NaN.
 template <class T>

@@ -110,8 +110,8 @@ NPFUSE_FORMULA T unless_nan(T x, T result) {
 NPFUSE_FORMULA float fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 NPFUSE_FORMULA double fma(double a, double b, double c) { return __builtin_fma(a, b, c); }
 
-// a * b, for a product that may be subnormal or underflow: AMD's Zen 5 holds up everything behind a multiplication
-// whose result is, but not behind one that adds, too.
+// a * b, where a factor or the product may be subnormal, or the product underflow: AMD's Zen 5 holds up everything
+// behind such a multiplication, but not behind one that adds, too.
 template <class T>
 NPFUSE_FORMULA T times(T a, T b) {
     return fma(a, b, T(-0.0));

@@ -120,8 +120,8 @@ NPFUSE_FORMULA T settled(T x) {
 NPFUSE_FORMULA float square_root(float x) { return __builtin_sqrtf(settled(x)); }
 NPFUSE_FORMULA double square_root(double x) { return __builtin_sqrt(settled(x)); }
 
-// lr numerator / (root + eps). The learning rate goes into the denominator, which saves a rounding. The
-// numerator is multiplied, as the quotient of a subnormal one would take long.
+// lr numerator / (root + eps). The learning rate goes into the denominator, which saves a rounding. The numerator
+// is multiplied, as the quotient of a subnormal one would take long.
 template <class T>
 struct Normalizer {
     Factor<T> exact_weight;
