@@ -23,11 +23,17 @@ inline constexpr std::ptrdiff_t kernel_chunk = 64 / sizeof(T);
 template <class T>
 using ContiguousKernel = void (*)(const T* const* inputs, T* const* outputs, std::ptrdiff_t n);
 
+// One formula over contiguous arrays of one storage, each of its parameters being one number: operands are the inputs,
+// the parameters last, then the outputs. Returns how many of n numbers it did: the last few may be left over.
+using StripLoop = std::ptrdiff_t (*)(char* const* operands, std::ptrdiff_t n);
+
 struct Elementwise {
     int inputs;
+    int parameters;  // among the inputs
     int outputs;
     ContiguousKernel<float> float32;
     ContiguousKernel<double> float64;
+    StripLoop strips[storage_count];  // null where the contiguous kernels serve as well
 };
 
 // A formula over memory of any stride (in bytes) and storage: operands are the inputs, then the outputs.

@@ -30,6 +30,21 @@ def test_every_input_is_rounded_correctly(any_kernel: Kernel, dtype: np.dtype) -
 
 
 @pytest.mark.parametrize("dtype", HALF_TYPES, ids=str)
+def test_place_does_not_matter(any_kernel: Kernel, dtype: np.dtype) -> None:
+    """Contiguous, reversed and at odd offsets, converted on the way or in passes of its own: the same bits."""
+    x = np.roll(every_half(dtype), 12345)
+    operands = any_kernel.operands(x)
+    with np.errstate(invalid="ignore"):
+        expected = any_kernel.function(*operands).view(np.uint16)
+        backwards = [operand[::-1] if np.ndim(operand) else operand for operand in operands]
+        np.testing.assert_array_equal(any_kernel.function(*backwards).view(np.uint16), expected[::-1])
+        for offset in range(1, 33):
+            part = [operand[offset : 6000 - offset] if np.ndim(operand) else operand for operand in operands]
+            result = any_kernel.function(*part).view(np.uint16)
+            np.testing.assert_array_equal(result, expected[offset : 6000 - offset])
+
+
+@pytest.mark.parametrize("dtype", HALF_TYPES, ids=str)
 @pytest.mark.parametrize("step", [1, -1, 3], ids=["contiguous", "reversed", "spread"])
 def test_products_are_rounded_to_nearest_even(dtype: np.dtype, step: int) -> None:
     """A product of two halves is exact in double: ties, overflow and subnormal results among them."""

@@ -73,6 +73,15 @@ def test_strides_do_not_matter(any_kernel: Kernel, dtype: type) -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_a_parameter_may_be_a_number_or_an_array(any_kernel: Kernel, dtype: type) -> None:
+    x = sample(dtype, 5003)
+    operands = any_kernel.operands(x)
+    expected = bits(any_kernel.function(*operands))
+    spread = [operand if np.ndim(operand) else np.full(x.shape, operand, dtype) for operand in operands]
+    np.testing.assert_array_equal(bits(any_kernel.function(*spread)), expected)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_threads_do_not_matter(kernel: Kernel, dtype: type) -> None:
     x = sample(dtype, 300_001)
     before = nf.get_num_threads()

@@ -1,86 +1,13 @@
 // How an elementwise formula runs over memory.
 #pragma once
 
-#include "../formulas/registry.h"
 #include "../table.h"
 #include "abreast.h"
+#include "forms.h"
 #include "storage.h"
+#include "strips.h"
 
 NPFUSE_FORMULAS_BEGIN
-
-template <class Operation>
-constexpr size_t parameter_count() {
-    if constexpr (requires { Operation::parameters; })
-        return sizeof(Operation::parameters) / sizeof(Parameter);
-    else
-        return 0;
-}
-
-template <class Operation>
-constexpr Span<Parameter> parameters_of() {
-    if constexpr (requires { Operation::parameters; })
-        return {Operation::parameters, parameter_count<Operation>()};
-    else
-        return {nullptr, 0};
-}
-
-template <class Operation>
-constexpr size_t required_parameter_count() {
-    if constexpr (requires { Operation::required_parameters; })
-        return Operation::required_parameters;
-    else
-        return 0;
-}
-
-// How many chunks of its forward formula an operation wants abreast at most.
-template <class Operation>
-constexpr ptrdiff_t most_forward_abreast() {
-    if constexpr (requires { Operation::most_forward_abreast; })
-        return Operation::most_forward_abreast;
-    else
-        return most_abreast;
-}
-
-// What a contiguous loop needs to know of a formula: how many numbers go in, how many chunks abreast, and the call.
-template <class Operation>
-struct Forward {
-    static constexpr int inputs = 1 + parameter_count<Operation>();
-    static constexpr ptrdiff_t abreast = most_forward_abreast<Operation>();
-    template <class... T>
-    NPFUSE_FORMULA static auto apply(T... operands) {
-        return Operation::forward(operands...);
-    }
-};
-
-template <class Operation>
-struct Backward {
-    static constexpr int inputs = 2 + parameter_count<Operation>();
-    static constexpr ptrdiff_t abreast = most_abreast;
-    template <class... T>
-    NPFUSE_FORMULA static auto apply(T... operands) {
-        return Operation::backward(operands...);
-    }
-};
-
-// dy, gate, x -> dgate, dx.
-template <class Operation>
-struct GatedBackward {
-    static constexpr int inputs = 3;
-    template <class T>
-    NPFUSE_FORMULA static Pair<T> apply(T dy, T gate, T x) {
-        return {Operation::backward_gate(dy, gate, x), Operation::backward_x(dy, gate, x)};
-    }
-};
-
-// dy, x, parameter -> dx, and what each element adds to the gradient of the parameter.
-template <class Operation>
-struct BackwardWithParameter {
-    static constexpr int inputs = 3;
-    template <class T>
-    NPFUSE_FORMULA static Pair<T> apply(T dy, T x, T parameter) {
-        return {Operation::backward(dy, x, parameter), Operation::backward_parameter(dy, x, parameter)};
-    }
-};
 
 // Formulas of two results.
 template <class Formula, class T>
@@ -95,11 +22,6 @@ void contiguous_two(const T* const* inputs, T* const* outputs, ptrdiff_t n) {
         y[i] = both.hi;
         z[i] = both.lo;
     }
-}
-
-template <class Formula>
-constexpr Elementwise elementwise_kernel_of_two() {
-    return {Formula::inputs, 2, contiguous_two<Formula, float>, contiguous_two<Formula, double>};
 }
 
 template <class Formula, class T>
@@ -117,9 +39,32 @@ void contiguous(const T* const* inputs, T* const* outputs, ptrdiff_t n) {
     }
 }
 
+template <class Formula, class T>
+constexpr ContiguousKernel<T> contiguous_kernel() {
+    if constexpr (Formula::outputs == 1)
+        return contiguous<Formula, T>;
+    else
+        return contiguous_two<Formula, T>;
+}
+
+// Where nothing is converted, it is for the parameters; where something is, for brief formulas.
+template <class Formula, class S>
+constexpr StripLoop strip_loop() {
+    if constexpr (__is_same(S, compute_t<S>) ? Formula::parameters > 0 && Formula::outputs == 1 : Formula::is_brief)
+        return run_strips<Formula, S>;
+    else
+        return nullptr;
+}
+
 template <class Formula>
 constexpr Elementwise elementwise_kernel() {
-    return {Formula::inputs, 1, contiguous<Formula, float>, contiguous<Formula, double>};
+    return {Formula::inputs,
+            Formula::parameters,
+            Formula::outputs,
+            contiguous_kernel<Formula, float>(),
+            contiguous_kernel<Formula, double>(),
+            {strip_loop<Formula, float16>(), strip_loop<Formula, bfloat16>(), strip_loop<Formula, float>(),
+             strip_loop<Formula, double>()}};
 }
 
 template <class T>
@@ -214,15 +159,46 @@ template <class S>
         }
         for (int j = 0; j < outputs; ++j) {
             const int i = inputs + j;
-            const bool in_place = __is_same(S, T) && strides[i] == ptrdiff_t(sizeof(S));
-            out[j] = in_place ? reinterpret_cast<T*>(operands[i] + begin * strides[i]) : buffers[i];
+            const bool in_array = __is_same(S, T) && strides[i] == ptrdiff_t(sizeof(S));
+            // A result takes the place of a number that is needed no more: stores to other buffers, which lie whole
+            // pages apart, would hold up the loads that follow.
+            const bool in_place = in[j] == buffers[j] && strides[j] != 0;
+            out[j] = in_array   ? reinterpret_cast<T*>(operands[i] + begin * strides[i])
+                     : in_place ? buffers[j]
+                                : buffers[i];
         }
         run_contiguous<T>(kernel, in, out, count);
         for (int j = 0; j < outputs; ++j) {
             const int i = inputs + j;
-            if (out[j] == buffers[i]) store_results<S>(buffers[i], operands[i] + begin * strides[i], strides[i], count);
+            char* target = operands[i] + begin * strides[i];
+            if (reinterpret_cast<char*>(out[j]) != target) store_results<S>(out[j], target, strides[i], count);
         }
     }
+}
+
+// Whether the arrays are contiguous and the parameters one number each.
+template <class S>
+inline bool suits_strips(const Elementwise& kernel, const ptrdiff_t* strides) {
+    const int arrays = kernel.inputs - kernel.parameters;
+    for (int i = arrays; i < kernel.inputs; ++i)
+        if (strides[i] != 0) return false;
+    return is_contiguous<S>(strides, arrays) && is_contiguous<S>(strides + kernel.inputs, kernel.outputs);
+}
+
+// Strips from the first line of the output on. What lies before it and what is left over runs in blocks.
+template <class S>
+[[gnu::noinline]] void run_in_strips(const Elementwise& kernel, char* const* operands, const ptrdiff_t* strides,
+                                     ptrdiff_t n) {
+    char* rest[max_operands];
+    const auto start_at = [&](ptrdiff_t begin) {
+        for (int i = 0; i < kernel.inputs + kernel.outputs; ++i) rest[i] = operands[i] + begin * strides[i];
+    };
+    const ptrdiff_t begin = before_first_line(reinterpret_cast<S*>(operands[kernel.inputs]), n);
+    if (begin > 0) run_blocks<S>(kernel, operands, strides, begin);
+    start_at(begin);
+    const ptrdiff_t end = begin + kernel.strips[int(storage_of<S>)](rest, n - begin);
+    start_at(end);
+    if (end < n) run_blocks<S>(kernel, rest, strides, n - end);
 }
 
 template <class S>
@@ -235,13 +211,16 @@ void run_elementwise(const Elementwise& kernel, char* const* operands, const ptr
             return;
         }
     }
-    run_blocks<S>(kernel, operands, strides, n);
+    if (n >= strip<T> && kernel.strips[int(storage_of<S>)] && suits_strips<S>(kernel, strides))
+        run_in_strips<S>(kernel, operands, strides, n);
+    else
+        run_blocks<S>(kernel, operands, strides, n);
 }
 
 template <class Operation>
 constexpr Elementwise parameter_gradient_kernel() {
     if constexpr (requires { Operation::template backward_parameter<float>; })
-        return elementwise_kernel_of_two<BackwardWithParameter<Operation>>();
+        return elementwise_kernel<BackwardWithParameter<Operation>>();
     else
         return {};
 }
@@ -266,19 +245,9 @@ struct ActivationsOf<List<Operations...>> {
 };
 
 template <class Operation>
-struct GatedForward {
-    static constexpr int inputs = 2;
-    static constexpr ptrdiff_t abreast = most_forward_abreast<Operation>();
-    template <class T>
-    NPFUSE_FORMULA static T apply(T gate, T x) {
-        return Operation::forward(gate, x);
-    }
-};
-
-template <class Operation>
 constexpr GatedActivation gated_activation() {
     return {Operation::name, &Operation::description, elementwise_kernel<GatedForward<Operation>>(),
-            elementwise_kernel_of_two<GatedBackward<Operation>>()};
+            elementwise_kernel<GatedBackward<Operation>>()};
 }
 
 template <class... Operations>

@@ -12,6 +12,7 @@
 #endif
 
 #include "../formulas/language.h"
+#include "../table.h"
 
 NPFUSE_FORMULAS_BEGIN
 
@@ -39,6 +40,15 @@ struct ComputeType<bfloat16> {
 };
 template <class S>
 using compute_t = typename ComputeType<S>::type;
+
+template <class S>
+inline constexpr Storage storage_of = Storage::float32;
+template <>
+inline constexpr Storage storage_of<float16> = Storage::float16;
+template <>
+inline constexpr Storage storage_of<bfloat16> = Storage::bfloat16;
+template <>
+inline constexpr Storage storage_of<double> = Storage::float64;
 
 NPFUSE_FORMULA float to_compute(float x) { return x; }
 NPFUSE_FORMULA double to_compute(double x) { return x; }

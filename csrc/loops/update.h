@@ -131,7 +131,7 @@ inline const UpdateKernel<T>& update_kernel(const Optimizer& optimizer) {
 
 template <class T>
 inline bool in_place(const Operand& operand) {
-    constexpr Storage storage = __is_same(T, float) ? Storage::float32 : Storage::float64;
+    constexpr Storage storage = storage_of<T>;
     return operand.storage == storage && operand.stride == ptrdiff_t(sizeof(T)) && operand.aligned && !operand.swapped;
 }
 

@@ -70,6 +70,7 @@ struct GeGlu : Gated<Gelu> {
 
 struct ReGlu : Gated<Relu> {
     static constexpr const char* name = "reglu";
+    static constexpr bool is_brief = true;
     static constexpr Description description = {
         .summary = "Gated linear unit with the relu gate.",
         .formula = "relu(gate) * x",

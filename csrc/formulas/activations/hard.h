@@ -8,6 +8,7 @@ NPFUSE_FORMULAS_BEGIN
 
 struct HardSigmoid {
     static constexpr const char* name = "hard_sigmoid";
+    static constexpr bool is_brief = true;
     static constexpr Parameter parameters[] = {{"alpha", 1.0 / 6.0, "Slope of the middle piece."},
                                                {"beta", 0.5, "Value at 0."}};
     static constexpr Description description = {
@@ -35,6 +36,7 @@ struct HardSigmoid {
 
 struct HardSwish {
     static constexpr const char* name = "hard_swish";
+    static constexpr bool is_brief = true;
     static constexpr Description description = {
         .summary = "Piecewise quadratic swish.",
         .formula = "x * min(max(x + 3, 0), 6) / 6",
@@ -71,6 +73,7 @@ struct HardSwish {
 
 struct HardTanh {
     static constexpr const char* name = "hard_tanh";
+    static constexpr bool is_brief = true;
     static constexpr Parameter parameters[] = {{"min", -1.0, "Smallest result."}, {"max", 1.0, "Largest result."}};
     static constexpr Description description = {
         .summary = "Identity between two bounds.",

@@ -9,6 +9,7 @@ NPFUSE_FORMULAS_BEGIN
 
 struct Relu {
     static constexpr const char* name = "relu";
+    static constexpr bool is_brief = true;
     static constexpr Description description = {
         .summary = "Rectified linear unit.",
         .formula = "max(x, 0)",
@@ -33,6 +34,7 @@ struct Relu {
 
 struct Relu6 {
     static constexpr const char* name = "relu6";
+    static constexpr bool is_brief = true;
     static constexpr Description description = {
         .summary = "Rectified linear unit that stops at 6.",
         .formula = "min(max(x, 0), 6)",
@@ -57,6 +59,7 @@ struct Relu6 {
 
 struct LeakyRelu {
     static constexpr const char* name = "leaky_relu";
+    static constexpr bool is_brief = true;
     static constexpr Parameter parameters[] = {{"negative_slope", 0.01, "Slope for x <= 0."}};
     static constexpr Description description = {
         .summary = "Leaky rectified linear unit.",
@@ -82,6 +85,7 @@ struct LeakyRelu {
 
 struct Prelu {
     static constexpr const char* name = "prelu";
+    static constexpr bool is_brief = true;
     static constexpr int required_parameters = 1;
     static constexpr Parameter parameters[] = {{"slope", 0.25, "Slope for x <= 0, of any shape that broadcasts."}};
     static constexpr Description description = {
@@ -114,6 +118,7 @@ struct Prelu {
 
 struct Threshold {
     static constexpr const char* name = "threshold";
+    static constexpr bool is_brief = true;
     static constexpr int required_parameters = 2;
     static constexpr Parameter parameters[] = {{"threshold", 0.0, "What x must exceed to be kept."},
                                                {"value", 0.0, "What stands for every other x."}};

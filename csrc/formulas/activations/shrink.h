@@ -8,6 +8,7 @@ NPFUSE_FORMULAS_BEGIN
 
 struct HardShrink {
     static constexpr const char* name = "hard_shrink";
+    static constexpr bool is_brief = true;
     static constexpr Parameter parameters[] = {{"lambd", 0.5, "What abs(x) must exceed to be kept."}};
     static constexpr Description description = {
         .summary = "Hard shrinkage: small numbers become zero.",
@@ -33,6 +34,7 @@ struct HardShrink {
 
 struct SoftShrink {
     static constexpr const char* name = "soft_shrink";
+    static constexpr bool is_brief = true;
     static constexpr Parameter parameters[] = {{"lambd", 0.5, "By how much numbers shrink."}};
     static constexpr Description description = {
         .summary = "Soft shrinkage: every number moves towards zero and stops there.",
@@ -57,6 +59,7 @@ struct SoftShrink {
 
 struct Softsign {
     static constexpr const char* name = "softsign";
+    static constexpr bool is_brief = true;
     static constexpr Description description = {
         .summary = "Softsign.",
         .formula = "x / (1 + abs(x))",

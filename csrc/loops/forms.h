@@ -1,0 +1,110 @@
+// An operation's formulas in the forms that loops run: how many numbers go in and come out, how many of the inputs are
+// parameters, how many chunks run abreast, and the call.
+#pragma once
+
+#include "../formulas/registry.h"
+#include "abreast.h"
+
+NPFUSE_FORMULAS_BEGIN
+
+template <class Operation>
+constexpr size_t parameter_count() {
+    if constexpr (requires { Operation::parameters; })
+        return sizeof(Operation::parameters) / sizeof(Parameter);
+    else
+        return 0;
+}
+
+template <class Operation>
+constexpr Span<Parameter> parameters_of() {
+    if constexpr (requires { Operation::parameters; })
+        return {Operation::parameters, parameter_count<Operation>()};
+    else
+        return {nullptr, 0};
+}
+
+template <class Operation>
+constexpr size_t required_parameter_count() {
+    if constexpr (requires { Operation::required_parameters; })
+        return Operation::required_parameters;
+    else
+        return 0;
+}
+
+// How many chunks of its forward formula an operation wants abreast at most.
+template <class Operation>
+constexpr ptrdiff_t most_forward_abreast() {
+    if constexpr (requires { Operation::most_forward_abreast; })
+        return Operation::most_forward_abreast;
+    else
+        return most_abreast;
+}
+
+// Whether reading and writing numbers takes as long as computing with them.
+template <class Operation>
+constexpr bool formula_is_brief() {
+    if constexpr (requires { Operation::is_brief; })
+        return Operation::is_brief;
+    else
+        return false;
+}
+
+// x, parameters -> y.
+template <class Operation>
+struct Forward {
+    static constexpr int parameters = parameter_count<Operation>(), inputs = 1 + parameters, outputs = 1;
+    static constexpr bool is_brief = formula_is_brief<Operation>();
+    static constexpr ptrdiff_t abreast = most_forward_abreast<Operation>();
+    template <class... T>
+    NPFUSE_FORMULA static auto apply(T... operands) {
+        return Operation::forward(operands...);
+    }
+};
+
+// dy, x, parameters -> dx.
+template <class Operation>
+struct Backward {
+    static constexpr int parameters = parameter_count<Operation>(), inputs = 2 + parameters, outputs = 1;
+    static constexpr bool is_brief = formula_is_brief<Operation>();
+    static constexpr ptrdiff_t abreast = most_abreast;
+    template <class... T>
+    NPFUSE_FORMULA static auto apply(T... operands) {
+        return Operation::backward(operands...);
+    }
+};
+
+// gate, x -> y.
+template <class Operation>
+struct GatedForward {
+    static constexpr int parameters = 0, inputs = 2, outputs = 1;
+    static constexpr bool is_brief = formula_is_brief<Operation>();
+    static constexpr ptrdiff_t abreast = most_forward_abreast<Operation>();
+    template <class T>
+    NPFUSE_FORMULA static T apply(T gate, T x) {
+        return Operation::forward(gate, x);
+    }
+};
+
+// dy, gate, x -> dgate, dx.
+template <class Operation>
+struct GatedBackward {
+    static constexpr int parameters = 0, inputs = 3, outputs = 2;
+    static constexpr bool is_brief = formula_is_brief<Operation>();
+    template <class T>
+    NPFUSE_FORMULA static Pair<T> apply(T dy, T gate, T x) {
+        return {Operation::backward_gate(dy, gate, x), Operation::backward_x(dy, gate, x)};
+    }
+};
+
+// dy, x, parameter -> dx, and what each element adds to the gradient of the parameter.
+template <class Operation>
+struct BackwardWithParameter {
+    static constexpr int parameters = 1, inputs = 3, outputs = 2;
+    static constexpr bool is_brief = false;
+    template <class T>
+    NPFUSE_FORMULA static Pair<T> apply(T dy, T x, T parameter) {
+        return {Operation::backward(dy, x, parameter), Operation::backward_parameter(dy, x, parameter)};
+    }
+};
+
+NPFUSE_FORMULAS_END
