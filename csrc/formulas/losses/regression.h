@@ -73,14 +73,13 @@ struct HuberLoss {
 
     template <class T>
     NPFUSE_FORMULA static Product<T> value(T pred, T target, T delta) {
-        T r = pred - target, near = bounded_absolute(r, delta);
-        return {near, fma(T(-0.5), near, absolute(r))};
+        T r = pred - target, slope = clipped(r, delta);
+        return {slope, fma(T(-0.5), slope, r)};
     }
 
     template <class T>
     NPFUSE_FORMULA static T gradient(T pred, T target, T delta) {
-        T r = pred - target;
-        return unless_nan(r, with_sign(bounded_absolute(r, delta), r));
+        return clipped(pred - target, delta);
     }
 };
 
@@ -103,7 +102,7 @@ struct SmoothL1Loss {
             "array([0.25, 2.75])",
     };
 
-    // The residual, or beta where it is larger; that over beta is exactly 1. A subnormal beta has no reciprocal, and
+    // The residual, clipped to beta; over beta the clipped one is exactly 1. A subnormal beta has no reciprocal, and
     // counts as the smallest that has one.
     template <class T>
     struct Near {
@@ -111,7 +110,7 @@ struct SmoothL1Loss {
 
         NPFUSE_FORMULA Near(T r, T beta) {
             T turn = at_least(beta, T(sizeof(T) == 4 ? 0x1p-126 : 0x1p-1022));
-            distance = bounded_absolute(r, turn);
+            distance = clipped(r, turn);
             slope = scaled(distance, Scale<T>(1 / wide(turn)));
         }
     };
@@ -121,17 +120,16 @@ struct SmoothL1Loss {
 
     template <bool is_huber, class T>
     NPFUSE_FORMULA static Product<T> value(T pred, T target, T beta) {
-        if constexpr (is_huber) return HuberLoss::value(pred, target, T(1));
+        if constexpr (is_huber) return HuberLoss::value(pred, target, beta);
         T r = pred - target;
         Near<T> near(r, beta);
-        return {near.slope, fma(T(-0.5), near.distance, absolute(r))};
+        return {near.slope, fma(T(-0.5), near.distance, r)};
     }
 
     template <bool is_huber, class T>
     NPFUSE_FORMULA static T gradient(T pred, T target, T beta) {
-        if constexpr (is_huber) return HuberLoss::gradient(pred, target, T(1));
-        T r = pred - target;
-        return unless_nan(r, with_sign(Near<T>(r, beta).slope, r));
+        if constexpr (is_huber) return HuberLoss::gradient(pred, target, beta);
+        return Near<T>(pred - target, beta).slope;
     }
 };
 

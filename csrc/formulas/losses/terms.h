@@ -85,6 +85,12 @@ NPFUSE_FORMULA T weighted(T gradient, T weight, double scale) {
     return T(wide(gradient) * wide(weight) * scale);
 }
 
+// NaN stays NaN.
+template <class T>
+NPFUSE_FORMULA T clipped(T x, T limit) {
+    return at_most(at_least(x, -limit), limit);
+}
+
 // A slope that jumps at 0, where it is 0; NaN stays NaN.
 template <class T>
 NPFUSE_FORMULA T signed_slope(T magnitude, T x) {
