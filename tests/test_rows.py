@@ -69,6 +69,25 @@ def test_accuracy(row: RowOperation, dtype: type, kind: str) -> None:
     assert max(errors) <= (row.ulp if dtype is np.float32 else row.float64_ulp), result[np.argmax(errors)]
 
 
+@pytest.mark.parametrize("scale", [0.5, 3, 30, 300, 5000])
+@pytest.mark.parametrize("length", [2, 3, 5, 33, 1000])
+def test_accuracy_of_many_rows(row: RowOperation, length: int, scale: float) -> None:
+    """What a handful of rows does not show: bounds that only one row in thousands comes near."""
+    x = np.random.default_rng(4).normal(scale=scale, size=(200_000 // length, length)).astype(np.float32)
+    distance = x.astype(np.float64) - x.max(axis=1, keepdims=True)
+    others = np.exp(distance)
+    np.put_along_axis(others, x.argmax(axis=1, keepdims=True), 0, axis=1)
+    beside = others.sum(axis=1, keepdims=True)
+    exact = {
+        "softmax": np.exp(distance) / (1 + beside),
+        "log_softmax": distance - np.log1p(beside),
+        "logsumexp": (x.max(axis=1, keepdims=True) + np.log1p(beside))[:, 0],
+    }[row.name]
+    size = np.maximum(np.abs(exact), np.abs(x.max(axis=1))) if row.beside_largest_input else np.abs(exact)
+    errors = np.abs(forward(row)(x) - exact) / unit_in_last_place(size, np.float32)
+    assert errors.max() <= row.ulp
+
+
 def test_a_dominant_maximum_leaves_the_rest_visible() -> None:
     """Where SciPy's log_softmax returns 0 (scipy issue 19521)."""
     result = nf.log_softmax(np.array([0, 50], np.float64))

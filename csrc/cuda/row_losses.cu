@@ -88,7 +88,7 @@ private:
 
     template <class StateOf>
     NPFUSE_DEVICE T term(const Pass& pass, StateOf state, int thread, long long j) const {
-        return j == state(thread).peak ? T(0) : Operation::term(pass.input(0, thread, j), pass.maximum(thread));
+        return j == state(thread).peak ? T(0) : pass.terms(thread).term(pass.input(0, thread, j));
     }
 
     template <class StateOf>
@@ -138,8 +138,8 @@ private:
             if (target != 0) row.sums.distance += target * (wide(maximum) - wide(pass.input(0, thread, row.label)));
         }
         // Infinity and NaN are no maximum that a row can be compared to.
-        row.sums.rest = pass.total(thread) + wide(maximum - maximum);
-        row.factor = row.sums.term_factor() * call.scale;
+        row.sums.rest = pass.total(thread) / RowTerms<T>::unit + wide(maximum - maximum);
+        row.factor = row.sums.term_factor() / RowTerms<T>::unit * call.scale;
         if (has_label) {
             const double own = wide(term(pass, state, thread, row.label));
             row.at_label = T(own * row.factor - row.weight * (kept() + share()) * call.scale);

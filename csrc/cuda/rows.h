@@ -84,6 +84,8 @@ public:
     }
     NPFUSE_DEVICE T maximum(int thread) const { return shared_.maxima[Groups::row_of(thread) * width]; }
 
+    NPFUSE_DEVICE RowTerms<T> terms(int thread) const { return RowTerms<T>(maximum(thread)); }
+
     template <class Term>
     NPFUSE_DEVICE void sum(Term term) const {
         Groups::sum(block_, shared_.sums, call_.n, term);
@@ -92,10 +94,12 @@ public:
 
     // The sum of exp(x - maximum) without one element that is the maximum and whose term is 1.
     NPFUSE_DEVICE void sum_beside_maximum(int i) const {
-        const auto term = [&](int thread, long long j) { return exp_below(input(i, thread, j), maximum(thread)); };
+        const auto terms = [&](int thread) { return SummedTerms<T>(maximum(thread)); };
+        const auto term = [&](int thread, long long j) { return terms(thread).term(input(i, thread, j)); };
         sum([&](int thread, long long j) { return double(term(thread, j)); });
         block_.each([&](int thread) {
-            if (is_first(thread)) shared_.beside[Groups::row_of(thread)] = total(thread) - 1;
+            if (is_first(thread))
+                shared_.beside[Groups::row_of(thread)] = terms(thread).beside(maximum(thread), total(thread));
         });
         bool is_lost = false;
         for (double beside : shared_.beside) is_lost |= beside < lost_beside_one<T>;
@@ -112,7 +116,8 @@ public:
         });
         block_.each([&](int thread) {
             double& beside = shared_.beside[Groups::row_of(thread)];
-            if (is_first(thread) && beside < lost_beside_one<T>) beside = total(thread);
+            if (is_first(thread) && beside < lost_beside_one<T>)
+                beside = total(thread) / terms(thread).unit(maximum(thread));
         });
     }
     NPFUSE_DEVICE double total_beside_maximum(int thread) const { return shared_.beside[Groups::row_of(thread)]; }
@@ -181,7 +186,7 @@ struct SoftmaxRows {
         using T = typename Pass::T;
         pass.find_maxima(input);
         const auto term = [&](int thread, long long j) {
-            return exp_below(pass.input(input, thread, j), pass.maximum(thread));
+            return pass.terms(thread).term(pass.input(input, thread, j));
         };
         pass.sum([&](int thread, long long j) { return double(term(thread, j)); });
         pass.prepare([&](int thread) { return narrowed<T>(1.0 / pass.total(thread)); });

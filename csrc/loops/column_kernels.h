@@ -5,7 +5,6 @@
 
 #include "../formulas/registry.h"
 #include "../table.h"
-#include "abreast.h"
 #include "lanes.h"
 
 NPFUSE_FORMULAS_BEGIN
@@ -25,12 +24,21 @@ NPFUSE_FORMULA void with_width(ptrdiff_t columns, Body body) {
 
 class ColumnSums {
 public:
-    // Adds term(c), element j of column c, for every column.
+    // Adds term(j, c), element j of column c, of n elements of every column.
     template <class Width, class Term>
-    NPFUSE_FORMULA void add(ptrdiff_t j, Width columns, Term term) {
-        double* lane = lanes_[j % lane_count];
-#pragma omp simd
-        for (ptrdiff_t c = 0; c < columns; ++c) lane[c] += double(term(c));
+    NPFUSE_FORMULA void add(ptrdiff_t n, Width columns, Term term) {
+        ptrdiff_t j = 0;
+        for (; j + 4 * lane_count <= n; j += 4 * lane_count) add_turns<4>(j, columns, term);
+        if ((n - j) & (2 * lane_count)) add_turns<2>(j, columns, term), j += 2 * lane_count;
+        if ((n - j) & lane_count) add_turns<1>(j, columns, term), j += lane_count;
+        for (ptrdiff_t lane = 0; j + lane < n; ++lane) add_to_lane<1>(lane, j + lane, columns, term);
+    }
+
+    // Adds element j of every column.
+    template <class Width, class T>
+    NPFUSE_FORMULA void add_row(ptrdiff_t j, Width columns, const T* row) {
+        add_to_lane<1>(j % lane_count, j, columns,
+                       [=](ptrdiff_t, ptrdiff_t c) __attribute__((always_inline)) { return row[c]; });
     }
 
     // The sum of each column. Nothing can be added afterwards.
@@ -43,6 +51,28 @@ public:
     }
 
 private:
+    template <int turns, class Width, class Term>
+    NPFUSE_FORMULA void add_turns(ptrdiff_t first, Width columns, Term term) {
+        for (ptrdiff_t lane = 0; lane < lane_count; ++lane) add_to_lane<turns>(lane, first + lane, columns, term);
+    }
+
+    // A lane stays in its register for so many terms.
+    template <int turns, class Width, class Term>
+    NPFUSE_FORMULA void add_to_lane(ptrdiff_t lane, ptrdiff_t first, Width columns, Term term) {
+        double* sums = lanes_[lane];
+#pragma omp simd
+        for (ptrdiff_t c = 0; c < columns; ++c) sums[c] = sum_of_turns<turns>(sums[c], first, c, term);
+    }
+
+    // Not a loop: gcc would not vectorise the one around it.
+    template <int turns, class Term>
+    NPFUSE_FORMULA static double sum_of_turns(double sum, ptrdiff_t j, ptrdiff_t c, Term term) {
+        if constexpr (turns == 0)
+            return sum;
+        else
+            return sum_of_turns<turns - 1>(sum + double(term(j, c)), j + lane_count, c, term);
+    }
+
     alignas(64) double lanes_[lane_count][row_tile] = {};
 };
 
@@ -86,27 +116,52 @@ NPFUSE_FORMULA void column_maxima(const Columns<T>& x, ptrdiff_t n, Width column
     }
 }
 
-// exp(x - maximum) of one element of each column.
-template <class T, class Width>
-NPFUSE_FORMULA void exponentials(const T* x, const T* maxima, T* y, Width columns) {
-    apply_to_all([](T each, T maximum) __attribute__((always_inline)) { return exp_below(each, maximum); }, columns, y,
-                 x, maxima);
-}
+// RowTerms of every column.
+template <class T>
+struct ColumnTerms {
+    alignas(64) T shift[row_tile], maximum[row_tile], floor[row_tile];
+
+    template <class Width>
+    NPFUSE_FORMULA ColumnTerms(const T* maxima, Width columns) {
+        for (ptrdiff_t c = 0; c < columns; ++c) {
+            const RowTerms<T> terms(maxima[c]);
+            shift[c] = terms.shift;
+            maximum[c] = terms.maximum;
+            floor[c] = terms.floor;
+        }
+    }
+    NPFUSE_FORMULA RowTerms<T> operator[](ptrdiff_t c) const { return {shift[c], maximum[c], floor[c]}; }
+};
+
+// SummedTerms of every column.
+template <class T>
+struct SummedColumnTerms {
+    alignas(64) T shift[row_tile], floor[row_tile], round[row_tile];
+
+    template <class Width>
+    NPFUSE_FORMULA SummedColumnTerms(const T* maxima, Width columns) {
+        for (ptrdiff_t c = 0; c < columns; ++c) {
+            const SummedTerms<T> terms(maxima[c]);
+            shift[c] = terms.shift;
+            floor[c] = terms.floor;
+            round[c] = terms.round;
+        }
+    }
+    NPFUSE_FORMULA SummedTerms<T> operator[](ptrdiff_t c) const { return {shift[c], floor[c], round[c]}; }
+};
 
 // The sums of exp(x - maximum) without one element that is the maximum; see sum_beside_maximum.
 template <class T, class Width>
 NPFUSE_FORMULA void sums_beside_maxima(const Columns<T>& x, const T* maxima, ptrdiff_t n, Width columns,
                                        double* beside) {
+    const SummedColumnTerms<T> terms(maxima, columns);
     ColumnSums sums;
-    for (ptrdiff_t j = 0; j < n; ++j) {
-        alignas(64) T terms[row_tile];
-        exponentials(x.row(j), maxima, terms, columns);
-        sums.add(j, columns, [&](ptrdiff_t c) __attribute__((always_inline)) { return terms[c]; });
-    }
+    sums.add(n, columns,
+             [&](ptrdiff_t j, ptrdiff_t c) __attribute__((always_inline)) { return terms[c].term(x.row(j)[c]); });
     const double* totals = sums.totals();
     bool all_kept = true;
     for (ptrdiff_t c = 0; c < columns; ++c) {
-        beside[c] = totals[c] - 1;
+        beside[c] = terms[c].beside(maxima[c], totals[c]);
         all_kept &= !(beside[c] < lost_beside_one<T>);
     }
     if (all_kept) return;
@@ -114,17 +169,17 @@ NPFUSE_FORMULA void sums_beside_maxima(const Columns<T>& x, const T* maxima, ptr
     bool is_beside[row_tile] = {};
     for (ptrdiff_t j = 0; j < n; ++j) {
         const T* row = x.row(j);
-        T terms[row_tile];
+        T others_of_row[row_tile];
         for (ptrdiff_t c = 0; c < columns; ++c) {
             const bool is_first_maximum = !is_beside[c] && row[c] == maxima[c];
             is_beside[c] |= is_first_maximum;
-            terms[c] = is_first_maximum ? T(0) : exp_below(row[c], maxima[c]);
+            others_of_row[c] = is_first_maximum ? T(0) : terms[c].term(row[c]);
         }
-        others.add(j, columns, [&](ptrdiff_t c) __attribute__((always_inline)) { return terms[c]; });
+        others.add_row(j, columns, others_of_row);
     }
     const double* without = others.totals();
     for (ptrdiff_t c = 0; c < columns; ++c)
-        if (beside[c] < lost_beside_one<T>) beside[c] = without[c];
+        if (beside[c] < lost_beside_one<T>) beside[c] = without[c] / terms[c].unit(maxima[c]);
 }
 
 template <class Operation, class T>
@@ -134,12 +189,13 @@ void softmax_columns(const Columns<T>* inputs, const Columns<T>& y, ptrdiff_t n,
     with_width(columns, [&](auto width) __attribute__((always_inline)) {
         alignas(64) T maxima[row_tile];
         column_maxima(x, n, width, maxima);
+        const ColumnTerms<T> terms(maxima, width);
         ColumnSums sums;
-        for (ptrdiff_t j = 0; j < n; ++j) {
-            T* to = y.row(j);
-            exponentials(x.row(j), maxima, to, width);
-            sums.add(j, width, [=](ptrdiff_t c) __attribute__((always_inline)) { return to[c]; });
-        }
+        sums.add(n, width, [&](ptrdiff_t j, ptrdiff_t c) __attribute__((always_inline)) {
+            const T term = terms[c].term(x.row(j)[c]);
+            y.row(j)[c] = term;
+            return term;
+        });
         const double* totals = sums.totals();
         ColumnPairs<T> reciprocals;
         reciprocals.fill(width, [=](ptrdiff_t c) { return narrowed<T>(1.0 / totals[c]); });
@@ -193,12 +249,9 @@ void backward_from_output_columns(const Columns<T>* inputs, const Columns<T>& dx
     const Columns<T>&dy = inputs[0], &y = inputs[1];
     with_width(columns, [&](auto width) __attribute__((always_inline)) {
         ColumnSums sums;
-        for (ptrdiff_t j = 0; j < n; ++j) {
-            const T *dy_row = dy.row(j), *y_row = y.row(j);
-            sums.add(j, width, [=](ptrdiff_t c) __attribute__((always_inline)) {
-                return Operation::backward_term(dy_row[c], y_row[c]);
-            });
-        }
+        sums.add(n, width, [&](ptrdiff_t j, ptrdiff_t c) __attribute__((always_inline)) {
+            return Operation::backward_term(dy.row(j)[c], y.row(j)[c]);
+        });
         const double* totals = sums.totals();
         ColumnPairs<T> total;
         total.fill(width, [=](ptrdiff_t c) { return narrowed<T>(totals[c]); });

@@ -118,7 +118,7 @@ struct NarrowTile {
 
     void make_terms() {
         classes.add_up(n, rest, [this](ptrdiff_t i, ptrdiff_t r) __attribute__((always_inline)) {
-            const T term = Operation::term(x[i][r], maximum[r]);
+            const T term = RowTerms<T>(maximum[r]).term(x[i][r]);
             x[i][r] = term;
             term_at_label[r] = label[r] == Index(i) ? term : term_at_label[r];
             return peak[r] == Index(i) ? 0 : wide(term);
@@ -127,7 +127,7 @@ struct NarrowTile {
 
     typename Operation::Row row(ptrdiff_t r) const {
         // Infinity and NaN are no maximum that a row can be compared to.
-        const double terms = rest[r] + wide(maximum[r] - maximum[r]);
+        const double terms = rest[r] / RowTerms<T>::unit + wide(maximum[r] - maximum[r]);
         return {wide(maximum[r]), target_at_peak[r], target_elsewhere[r], distance[r], terms, call.parameters[1]};
     }
 
@@ -142,7 +142,7 @@ struct NarrowTile {
         alignas(64) Across<T> factor_hi, factor_lo, peak_gradient, label_gradient;
 #pragma omp simd
         for (ptrdiff_t r = 0; r < row_loss_tile; ++r) {
-            const double factor = row(r).term_factor() * call.scale;
+            const double factor = row(r).term_factor() / RowTerms<T>::unit * call.scale;
             const Pair<T> narrow = narrowed<T>(factor);
             factor_hi[r] = narrow.hi;
             factor_lo[r] = narrow.lo;

@@ -41,54 +41,49 @@ inline T row_maximum(const T* x, ptrdiff_t n) {
     return largest_of<lane_count / 2>(lanes);
 }
 
-template <class T>
-[[gnu::noinline]] void exponentials(const T* x, T maximum, T* y, ptrdiff_t n) {
-    apply_to_all([maximum](T each) __attribute__((always_inline)) { return exp_below(each, maximum); }, n, y, x);
+template <class Terms, class T>
+[[gnu::noinline]] void write_terms(const T* x, Terms terms, T* y, ptrdiff_t n) {
+    apply_to_all([terms](T each) __attribute__((always_inline)) { return terms.term(each); }, n, y, x);
 }
 
-// exp(x - maximum) over the row, to y, and their sum.
-template <class T>
-NPFUSE_FORMULA double exponentials_of_row(const T* x, T maximum, T* y, ptrdiff_t n) {
+// The row's terms to y, which may be null, and their sum.
+template <class Terms, class T>
+inline double sum_of_terms(const T* x, const Terms& terms, T* y, ptrdiff_t n) {
+    T elsewhere[block_length];
     LaneSum sum;
     for (ptrdiff_t begin = 0; begin < n; begin += block_length) {
         const ptrdiff_t count = smaller(n - begin, block_length);
-        exponentials(x + begin, maximum, y + begin, count);
-        sum.add(y + begin, count);
+        T* room = y ? y + begin : elsewhere;
+        write_terms(x + begin, terms, room, count);
+        sum.add(room, count);
     }
     return sum.total();
 }
 
-// The same sum without one element that is the maximum and whose term is 1. What y then holds means nothing; it may be
-// null.
+// The sum of exp(x - maximum) without one element that is the maximum. What y then holds means nothing; it may be null.
 template <class T>
 inline double sum_beside_maximum(const T* x, T maximum, T* y, ptrdiff_t n) {
-    T terms[block_length];
-    LaneSum sum;
-    for (ptrdiff_t begin = 0; begin < n; begin += block_length) {
-        const ptrdiff_t count = smaller(n - begin, block_length);
-        T* room = y ? y + begin : terms;
-        exponentials(x + begin, maximum, room, count);
-        sum.add(room, count);
-    }
-    const double beside = sum.total() - 1;
+    const SummedTerms<T> terms(maximum);
+    const double beside = terms.beside(maximum, sum_of_terms(x, terms, y, n));
     if (!(beside < lost_beside_one<T>)) return beside;
     // The maximum dominates so much that its own term has rounded the others away: they are added by themselves.
     const ptrdiff_t peak = row_position(x, n, maximum);
-    LaneSum others;
+    T others[block_length];
+    LaneSum sum;
     for (ptrdiff_t begin = 0; begin < n; begin += block_length) {
         const ptrdiff_t count = smaller(n - begin, block_length);
-        exponentials(x + begin, maximum, terms, count);
-        if (begin <= peak && peak < begin + count) terms[peak - begin] = T(0);
-        others.add(terms, count);
+        write_terms(x + begin, terms, others, count);
+        if (begin <= peak && peak < begin + count) others[peak - begin] = T(0);
+        sum.add(others, count);
     }
-    return others.total();
+    return sum.total() / terms.unit(maximum);
 }
 
 template <class Operation, class T>
 void softmax_row(const T* const* inputs, T* y, ptrdiff_t n) {
     const T* x = inputs[0];
     if (n == 0) return;
-    const double sum = exponentials_of_row(x, row_maximum(x, n), y, n);
+    const double sum = sum_of_terms(x, RowTerms<T>(row_maximum(x, n)), y, n);
     const Pair<T> reciprocal = narrowed<T>(1.0 / sum);
 #pragma omp simd
     for (ptrdiff_t i = 0; i < n; ++i) y[i] = Operation::quotient(y[i], reciprocal);

@@ -85,22 +85,22 @@ inline typename Operation::Row normalised_loss_row(const RowLossCall& call, cons
         sums.distance += target == 0 ? 0 : target * (wide(maximum) - wide(x[row.label]));
     }
 
+    const RowTerms<T> row_terms(maximum);
     T scratch[block_length];
     LaneSum rest;
     for (ptrdiff_t begin = 0; begin < n; begin += block_length) {
         const ptrdiff_t count = n - begin < block_length ? n - begin : block_length;
         T* terms = row.gradient ? row.gradient + begin : scratch;
-#pragma omp simd
-        for (ptrdiff_t i = 0; i < count; ++i) terms[i] = Operation::term(x[begin + i], maximum);
+        write_terms(x + begin, row_terms, terms, count);
         if (begin <= peak && peak < begin + count) terms[peak - begin] = T(0);
         rest.add(terms, count);
     }
     // Infinity and NaN are no maximum that a row can be compared to.
-    sums.rest = rest.total() + wide(maximum - maximum);
+    sums.rest = rest.total() / row_terms.unit + wide(maximum - maximum);
     if (!row.gradient) return sums;
 
     T* gradient = row.gradient;
-    const double factor = sums.term_factor() * call.scale;
+    const double factor = sums.term_factor() / row_terms.unit * call.scale;
     const Pair<T> term_factor = narrowed<T>(factor);
     const double term_at_label = has_label ? wide(gradient[row.label]) : 0;
     if (is_spread) {

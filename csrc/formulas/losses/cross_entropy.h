@@ -32,12 +32,6 @@ struct SoftmaxCrossEntropy {
         .example = ">>> nf.softmax_cross_entropy(np.array([[0.0, 0.0]]), np.array([1]))\n0.6931471805599453",
     };
 
-    // One term of the sum over a row.
-    template <class T>
-    NPFUSE_FORMULA static T term(T x, T maximum) {
-        return exp_below(x, maximum);
-    }
-
     // All of a row that its value and gradient need besides the terms: how much target there is at and beside the
     // largest logit, the sum of target * (maximum - x), and the terms beside the largest.
     struct Row {
@@ -57,7 +51,7 @@ struct SoftmaxCrossEntropy {
             return distance + target() * (log1p(rest) + z);
         }
 
-        // The gradient is this times a term, less the target.
+        // The gradient is this times exp(x - maximum), less the target.
         NPFUSE_FORMULA double term_factor() const { return (target() + z_slope()) * (1 / (1 + rest)); }
 
         // At the largest logit the two may be nearly equal: their difference, without taking it.
