@@ -70,31 +70,30 @@ using BiasLoop = void (*)(const Elementwise& kernel, char* const* operands, cons
                           const std::ptrdiff_t* element_strides, std::ptrdiff_t rows, std::ptrdiff_t columns,
                           double* column_sums);
 
-// A formula over one contiguous row, whose output may be one of its inputs. An operand that does not run along the row
-// is one number.
+// Contiguous rows, so many numbers apart.
 template <class T>
-using RowFunction = void (*)(const T* const* inputs, T* output, std::ptrdiff_t n);
-
-// The same for rows that stand side by side in memory: element j of column c of an operand is at first[j * stride + c].
-template <class T>
-struct Columns {
+struct Matrix {
     T* first;
     std::ptrdiff_t stride;
     // Inlined even without optimisation, lest the linker let instruction sets share one set's code.
     [[gnu::always_inline]] T* row(std::ptrdiff_t j) const { return first + j * stride; }
 };
+
+// A formula along so many rows or columns, each of n numbers. The output may be one of the inputs. An operand that does
+// not run along has one number in each.
 template <class T>
-using ColumnFunction = void (*)(const Columns<T>* inputs, const Columns<T>& output, std::ptrdiff_t n,
-                                std::ptrdiff_t columns);
+using MatrixFunction = void (*)(const Matrix<T>* inputs, const Matrix<T>& output, std::ptrdiff_t n,
+                                std::ptrdiff_t count);
 
 struct RowKernel {
     const char* signature;  // as NumPy's generalised ufuncs write it
     int inputs;
     bool along_row[max_operands];
-    RowFunction<float> float32;
-    RowFunction<double> float64;
-    ColumnFunction<float> columns_float32;  // null: such rows are copied together first
-    ColumnFunction<double> columns_float64;
+    std::ptrdiff_t longest_turned;  // rows up to this length run as columns, a tile of them at a time
+    MatrixFunction<float> rows_float32;
+    MatrixFunction<double> rows_float64;
+    MatrixFunction<float> columns_float32;
+    MatrixFunction<double> columns_float64;
 };
 
 // Rows of any stride and storage. scratch holds row_tile rows of the computing type for each operand.

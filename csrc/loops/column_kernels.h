@@ -24,27 +24,25 @@ NPFUSE_FORMULA void with_width(ptrdiff_t columns, Body body) {
 
 class ColumnSums {
 public:
-    // Adds term(j, c), element j of column c, of n elements of every column.
+    // Of n elements of every column: term(j, c) is element j of column c.
     template <class Width, class Term>
-    NPFUSE_FORMULA void add(ptrdiff_t n, Width columns, Term term) {
-        ptrdiff_t j = 0;
+    NPFUSE_FORMULA void add_up(ptrdiff_t n, Width columns, Term term) {
+        used_ = n < lane_count ? n : lane_count;
+        for (ptrdiff_t lane = 0; lane < used_; ++lane)
+#pragma omp simd
+            for (ptrdiff_t c = 0; c < columns; ++c) lanes_[lane][c] = 0.0 + double(term(lane, c));
+        ptrdiff_t j = used_;
         for (; j + 4 * lane_count <= n; j += 4 * lane_count) add_turns<4>(j, columns, term);
         if ((n - j) & (2 * lane_count)) add_turns<2>(j, columns, term), j += 2 * lane_count;
         if ((n - j) & lane_count) add_turns<1>(j, columns, term), j += lane_count;
         for (ptrdiff_t lane = 0; j + lane < n; ++lane) add_to_lane<1>(lane, j + lane, columns, term);
     }
 
-    // Adds element j of every column.
-    template <class Width, class T>
-    NPFUSE_FORMULA void add_row(ptrdiff_t j, Width columns, const T* row) {
-        add_to_lane<1>(j % lane_count, j, columns,
-                       [=](ptrdiff_t, ptrdiff_t c) __attribute__((always_inline)) { return row[c]; });
-    }
-
-    // The sum of each column. Nothing can be added afterwards.
+    // The sum of each column, in the tree of LaneSum, in which lanes without a number have no part. To be asked for
+    // once.
     NPFUSE_FORMULA const double* totals() {
         for (ptrdiff_t half = lane_count / 2; half > 0; half /= 2)
-            for (ptrdiff_t lane = 0; lane < half; ++lane)
+            for (ptrdiff_t lane = 0; lane < half && lane + half < used_; ++lane)
 #pragma omp simd
                 for (ptrdiff_t c = 0; c < row_tile; ++c) lanes_[lane][c] += lanes_[lane + half][c];
         return lanes_[0];
@@ -73,7 +71,8 @@ private:
             return sum_of_turns<turns - 1>(sum + double(term(j, c)), j + lane_count, c, term);
     }
 
-    alignas(64) double lanes_[lane_count][row_tile] = {};
+    ptrdiff_t used_;
+    alignas(64) double lanes_[lane_count][row_tile];
 };
 
 // A pair for each column.
@@ -84,6 +83,7 @@ struct ColumnPairs {
     NPFUSE_FORMULA Pair<T> operator[](ptrdiff_t c) const { return {hi[c], lo[c]}; }
     template <class Width, class Value>
     NPFUSE_FORMULA void fill(Width columns, Value value) {
+#pragma omp simd
         for (ptrdiff_t c = 0; c < columns; ++c) {
             const Pair<T> pair = value(c);
             hi[c] = pair.hi;
@@ -93,7 +93,7 @@ struct ColumnPairs {
 };
 
 template <class T, class Width>
-NPFUSE_FORMULA void column_maxima(const Columns<T>& x, ptrdiff_t n, Width columns, T* maxima) {
+NPFUSE_FORMULA void column_maxima(const Matrix<T>& x, ptrdiff_t n, Width columns, T* maxima) {
     constexpr ptrdiff_t turns = 4;  // a maximum stays in its register so long
     for (ptrdiff_t c = 0; c < columns; ++c) maxima[c] = x.first[c];
     ptrdiff_t j = 1;
@@ -123,6 +123,7 @@ struct ColumnTerms {
 
     template <class Width>
     NPFUSE_FORMULA ColumnTerms(const T* maxima, Width columns) {
+#pragma omp simd
         for (ptrdiff_t c = 0; c < columns; ++c) {
             const RowTerms<T> terms(maxima[c]);
             shift[c] = terms.shift;
@@ -140,6 +141,7 @@ struct SummedColumnTerms {
 
     template <class Width>
     NPFUSE_FORMULA SummedColumnTerms(const T* maxima, Width columns) {
+#pragma omp simd
         for (ptrdiff_t c = 0; c < columns; ++c) {
             const SummedTerms<T> terms(maxima[c]);
             shift[c] = terms.shift;
@@ -152,46 +154,40 @@ struct SummedColumnTerms {
 
 // The sums of exp(x - maximum) without one element that is the maximum; see sum_beside_maximum.
 template <class T, class Width>
-NPFUSE_FORMULA void sums_beside_maxima(const Columns<T>& x, const T* maxima, ptrdiff_t n, Width columns,
+NPFUSE_FORMULA void sums_beside_maxima(const Matrix<T>& x, const T* maxima, ptrdiff_t n, Width columns,
                                        double* beside) {
     const SummedColumnTerms<T> terms(maxima, columns);
     ColumnSums sums;
-    sums.add(n, columns,
-             [&](ptrdiff_t j, ptrdiff_t c) __attribute__((always_inline)) { return terms[c].term(x.row(j)[c]); });
+    sums.add_up(n, columns,
+                [&](ptrdiff_t j, ptrdiff_t c) __attribute__((always_inline)) { return terms[c].term(x.row(j)[c]); });
     const double* totals = sums.totals();
+#pragma omp simd
+    for (ptrdiff_t c = 0; c < columns; ++c) beside[c] = terms[c].beside(maxima[c], totals[c]);
     bool all_kept = true;
-    for (ptrdiff_t c = 0; c < columns; ++c) {
-        beside[c] = terms[c].beside(maxima[c], totals[c]);
-        all_kept &= !(beside[c] < lost_beside_one<T>);
-    }
+    for (ptrdiff_t c = 0; c < columns; ++c) all_kept &= !(beside[c] < lost_beside_one<T>);
     if (all_kept) return;
+    ptrdiff_t peaks[row_tile];
+    for (ptrdiff_t c = 0; c < columns; ++c) peaks[c] = n;
+    for (ptrdiff_t j = n - 1; j >= 0; --j)
+        for (ptrdiff_t c = 0; c < columns; ++c) peaks[c] = x.row(j)[c] == maxima[c] ? j : peaks[c];
     ColumnSums others;
-    bool is_beside[row_tile] = {};
-    for (ptrdiff_t j = 0; j < n; ++j) {
-        const T* row = x.row(j);
-        T others_of_row[row_tile];
-        for (ptrdiff_t c = 0; c < columns; ++c) {
-            const bool is_first_maximum = !is_beside[c] && row[c] == maxima[c];
-            is_beside[c] |= is_first_maximum;
-            others_of_row[c] = is_first_maximum ? T(0) : terms[c].term(row[c]);
-        }
-        others.add_row(j, columns, others_of_row);
-    }
+    others.add_up(n, columns, [&](ptrdiff_t j, ptrdiff_t c) __attribute__((always_inline)) {
+        return peaks[c] == j ? T(0) : terms[c].term(x.row(j)[c]);
+    });
     const double* without = others.totals();
     for (ptrdiff_t c = 0; c < columns; ++c)
         if (beside[c] < lost_beside_one<T>) beside[c] = without[c] / terms[c].unit(maxima[c]);
 }
 
 template <class Operation, class T>
-void softmax_columns(const Columns<T>* inputs, const Columns<T>& y, ptrdiff_t n, ptrdiff_t columns) {
-    const Columns<T>& x = inputs[0];
-    if (n == 0) return;
+void softmax_columns(const Matrix<T>* inputs, const Matrix<T>& y, ptrdiff_t n, ptrdiff_t columns) {
+    const Matrix<T>& x = inputs[0];
     with_width(columns, [&](auto width) __attribute__((always_inline)) {
         alignas(64) T maxima[row_tile];
         column_maxima(x, n, width, maxima);
         const ColumnTerms<T> terms(maxima, width);
         ColumnSums sums;
-        sums.add(n, width, [&](ptrdiff_t j, ptrdiff_t c) __attribute__((always_inline)) {
+        sums.add_up(n, width, [&](ptrdiff_t j, ptrdiff_t c) __attribute__((always_inline)) {
             const T term = terms[c].term(x.row(j)[c]);
             y.row(j)[c] = term;
             return term;
@@ -208,9 +204,8 @@ void softmax_columns(const Columns<T>* inputs, const Columns<T>& y, ptrdiff_t n,
 }
 
 template <class Operation, class T>
-void log_softmax_columns(const Columns<T>* inputs, const Columns<T>& y, ptrdiff_t n, ptrdiff_t columns) {
-    const Columns<T>& x = inputs[0];
-    if (n == 0) return;
+void log_softmax_columns(const Matrix<T>* inputs, const Matrix<T>& y, ptrdiff_t n, ptrdiff_t columns) {
+    const Matrix<T>& x = inputs[0];
     with_width(columns, [&](auto width) __attribute__((always_inline)) {
         alignas(64) T maxima[row_tile];
         double beside[row_tile];
@@ -228,16 +223,17 @@ void log_softmax_columns(const Columns<T>* inputs, const Columns<T>& y, ptrdiff_
 }
 
 template <class Operation, class T>
-void logsumexp_columns(const Columns<T>* inputs, const Columns<T>& y, ptrdiff_t n, ptrdiff_t columns) {
-    const Columns<T>& x = inputs[0];
-    alignas(64) T maxima[row_tile];
-    double beside[row_tile];
+void logsumexp_columns(const Matrix<T>* inputs, const Matrix<T>& y, ptrdiff_t n, ptrdiff_t columns) {
+    const Matrix<T>& x = inputs[0];
     with_width(columns, [&](auto width) __attribute__((always_inline)) {
+        alignas(64) T maxima[row_tile];
+        double beside[row_tile];
         column_maxima(x, n, width, maxima);
         sums_beside_maxima(x, maxima, n, width, beside);
+#pragma omp simd
+        for (ptrdiff_t c = 0; c < width; ++c) y.first[c] = log_sum_exp(maxima[c], beside[c]);
     });
     for (ptrdiff_t c = 0; c < columns; ++c) {
-        y.first[c] = log_sum_exp(maxima[c], beside[c]);
         if (y.first[c] - y.first[c] == T(0)) continue;
         for (ptrdiff_t j = 0; j < n; ++j)
             if (x.row(j)[c] != x.row(j)[c]) y.first[c] = x.row(j)[c];
@@ -245,11 +241,11 @@ void logsumexp_columns(const Columns<T>* inputs, const Columns<T>& y, ptrdiff_t 
 }
 
 template <class Operation, class T>
-void backward_from_output_columns(const Columns<T>* inputs, const Columns<T>& dx, ptrdiff_t n, ptrdiff_t columns) {
-    const Columns<T>&dy = inputs[0], &y = inputs[1];
+void backward_from_output_columns(const Matrix<T>* inputs, const Matrix<T>& dx, ptrdiff_t n, ptrdiff_t columns) {
+    const Matrix<T>&dy = inputs[0], &y = inputs[1];
     with_width(columns, [&](auto width) __attribute__((always_inline)) {
         ColumnSums sums;
-        sums.add(n, width, [&](ptrdiff_t j, ptrdiff_t c) __attribute__((always_inline)) {
+        sums.add_up(n, width, [&](ptrdiff_t j, ptrdiff_t c) __attribute__((always_inline)) {
             return Operation::backward_term(dy.row(j)[c], y.row(j)[c]);
         });
         const double* totals = sums.totals();
@@ -265,8 +261,8 @@ void backward_from_output_columns(const Columns<T>* inputs, const Columns<T>& dx
 }
 
 template <class Operation, class T>
-void logsumexp_backward_columns(const Columns<T>* inputs, const Columns<T>& dx, ptrdiff_t n, ptrdiff_t columns) {
-    const Columns<T>& dy = inputs[0];
+void logsumexp_backward_columns(const Matrix<T>* inputs, const Matrix<T>& dx, ptrdiff_t n, ptrdiff_t columns) {
+    const Matrix<T>& dy = inputs[0];
     softmax_columns<typename Operation::Normalised, T>(inputs + 1, dx, n, columns);
     for (ptrdiff_t j = 0; j < n; ++j) {
         T* to = dx.row(j);

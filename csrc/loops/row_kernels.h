@@ -29,7 +29,7 @@ NPFUSE_FORMULA T largest_of(T* numbers) {
 // NaN may be passed over: the sums that follow find it.
 template <class T>
 inline T row_maximum(const T* x, ptrdiff_t n) {
-    T maximum = x[0];
+    T maximum = n > 0 ? x[0] : -Format<T>::infinity;
     if (n < lane_count) {
         for (ptrdiff_t i = 1; i < n; ++i) maximum = x[i] > maximum ? x[i] : maximum;
         return maximum;
@@ -60,13 +60,10 @@ inline double sum_of_terms(const T* x, const Terms& terms, T* y, ptrdiff_t n) {
     return sum.total();
 }
 
-// The sum of exp(x - maximum) without one element that is the maximum. What y then holds means nothing; it may be null.
+// The sum of the others beside a maximum that dominates so much that its own term would round them away.
 template <class T>
-inline double sum_beside_maximum(const T* x, T maximum, T* y, ptrdiff_t n) {
+[[gnu::noinline]] double sum_beside_dominant_maximum(const T* x, T maximum, ptrdiff_t n) {
     const SummedTerms<T> terms(maximum);
-    const double beside = terms.beside(maximum, sum_of_terms(x, terms, y, n));
-    if (!(beside < lost_beside_one<T>)) return beside;
-    // The maximum dominates so much that its own term has rounded the others away: they are added by themselves.
     const ptrdiff_t peak = row_position(x, n, maximum);
     T others[block_length];
     LaneSum sum;
@@ -79,57 +76,169 @@ inline double sum_beside_maximum(const T* x, T maximum, T* y, ptrdiff_t n) {
     return sum.total() / terms.unit(maximum);
 }
 
-template <class Operation, class T>
-void softmax_row(const T* const* inputs, T* y, ptrdiff_t n) {
-    const T* x = inputs[0];
-    if (n == 0) return;
-    const double sum = sum_of_terms(x, RowTerms<T>(row_maximum(x, n)), y, n);
-    const Pair<T> reciprocal = narrowed<T>(1.0 / sum);
-#pragma omp simd
-    for (ptrdiff_t i = 0; i < n; ++i) y[i] = Operation::quotient(y[i], reciprocal);
-}
+// What a pass over a row finds.
+template <class T>
+struct Found {
+    T maximum;
+    double sum;
+};
 
-template <class Operation, class T>
-void log_softmax_row(const T* const* inputs, T* y, ptrdiff_t n) {
-    const T* x = inputs[0];
-    if (n == 0) return;
-    const T maximum = row_maximum(x, n);
-    T* y_to_warm = y == x ? nullptr : y;  // written twice, y costs less than y and a block beside it
-    const Pair<T> log_sum = log_of_row_sum(maximum, sum_beside_maximum(x, maximum, y_to_warm, n));
-#pragma omp simd
-    for (ptrdiff_t i = 0; i < n; ++i) y[i] = Operation::logarithm(x[i], log_sum);
-}
+// Each kernel looks through the row, works out a pair, and makes its result of it. Where the pair is made of the sum
+// beside the maximum, what is found becomes that in between.
+template <class Operation>
+struct SoftmaxRow {
+    static constexpr bool leaves_out_maximum = false;
 
-template <class Operation, class T>
-void logsumexp_row(const T* const* inputs, T* y, ptrdiff_t n) {
-    const T* x = inputs[0];
-    constexpr T infinity = Format<T>::infinity;
-    const T maximum = n == 0 ? -infinity : row_maximum(x, n);
-    *y = log_sum_exp(maximum, n == 0 ? 0 : sum_beside_maximum<T>(x, maximum, nullptr, n));
-    // An infinite result is NaN if any is there.
-    if (*y - *y == T(0)) return;
-    const ptrdiff_t place = nan_position(x, n);
-    if (place < n) *y = x[place];
-}
+    template <class T>
+    NPFUSE_FORMULA static Found<T> look_through(const T* const* inputs, T* y, ptrdiff_t n) {
+        const T maximum = row_maximum(inputs[0], n);
+        return {maximum, sum_of_terms(inputs[0], RowTerms<T>(maximum), y, n)};
+    }
+    template <class T>
+    NPFUSE_FORMULA static Pair<T> pair(Found<T> row) {
+        return narrowed<T>(1.0 / row.sum);
+    }
+    template <class T>
+    NPFUSE_FORMULA static void finish(const T* const*, T* y, ptrdiff_t n, Pair<T> reciprocal) {
+#pragma omp simd
+        for (ptrdiff_t i = 0; i < n; ++i) y[i] = Operation::quotient(y[i], reciprocal);
+    }
+};
+
+template <class Operation>
+struct LogSoftmaxRow {
+    static constexpr bool leaves_out_maximum = true;
+
+    template <class T>
+    NPFUSE_FORMULA static Found<T> look_through(const T* const* inputs, T* y, ptrdiff_t n) {
+        const T* x = inputs[0];
+        const T maximum = row_maximum(x, n);
+        T* y_to_warm = y == x ? nullptr : y;  // written twice, y costs less than y and a block beside it
+        return {maximum, sum_of_terms(x, SummedTerms<T>(maximum), y_to_warm, n)};
+    }
+    template <class T>
+    NPFUSE_FORMULA static Pair<T> pair(Found<T> row) {
+        return log_of_row_sum(row.maximum, row.sum);
+    }
+    template <class T>
+    NPFUSE_FORMULA static void finish(const T* const* inputs, T* y, ptrdiff_t n, Pair<T> log_sum) {
+        const T* x = inputs[0];
+#pragma omp simd
+        for (ptrdiff_t i = 0; i < n; ++i) y[i] = Operation::logarithm(x[i], log_sum);
+    }
+};
+
+struct LogSumExpRow {
+    static constexpr bool leaves_out_maximum = true;
+
+    template <class T>
+    NPFUSE_FORMULA static Found<T> look_through(const T* const* inputs, T*, ptrdiff_t n) {
+        const T maximum = row_maximum(inputs[0], n);
+        return {maximum, sum_of_terms<SummedTerms<T>, T>(inputs[0], SummedTerms<T>(maximum), nullptr, n)};
+    }
+    template <class T>
+    NPFUSE_FORMULA static Pair<T> pair(Found<T> row) {
+        return {log_sum_exp(row.maximum, row.sum), T(0)};
+    }
+    template <class T>
+    NPFUSE_FORMULA static void finish(const T* const* inputs, T* y, ptrdiff_t n, Pair<T> result) {
+        *y = result.hi;
+        // An infinite result is NaN if any is there.
+        if (*y - *y == T(0)) return;
+        const ptrdiff_t place = nan_position(inputs[0], n);
+        if (place < n) *y = inputs[0][place];
+    }
+};
 
 // From the output y.
-template <class Operation, class T>
-void backward_from_output_row(const T* const* inputs, T* dx, ptrdiff_t n) {
-    const T *dy = inputs[0], *y = inputs[1];
-    LaneSum sum;
-    sum.add(n, [=](ptrdiff_t i) __attribute__((always_inline)) { return Operation::backward_term(dy[i], y[i]); });
-    const Pair<T> total = narrowed<T>(sum.total());
+template <class Operation>
+struct BackwardFromOutputRow {
+    static constexpr bool leaves_out_maximum = false;
+
+    template <class T>
+    NPFUSE_FORMULA static Found<T> look_through(const T* const* inputs, T*, ptrdiff_t n) {
+        const T *dy = inputs[0], *y = inputs[1];
+        LaneSum sum;
+        sum.add(n, [=](ptrdiff_t i) __attribute__((always_inline)) { return Operation::backward_term(dy[i], y[i]); });
+        return {T(0), sum.total()};
+    }
+    template <class T>
+    NPFUSE_FORMULA static Pair<T> pair(Found<T> row) {
+        return narrowed<T>(row.sum);
+    }
+    template <class T>
+    NPFUSE_FORMULA static void finish(const T* const* inputs, T* dx, ptrdiff_t n, Pair<T> total) {
+        const T *dy = inputs[0], *y = inputs[1];
 #pragma omp simd
-    for (ptrdiff_t i = 0; i < n; ++i) dx[i] = Operation::backward(dy[i], y[i], total);
-}
+        for (ptrdiff_t i = 0; i < n; ++i) dx[i] = Operation::backward(dy[i], y[i], total);
+    }
+};
 
 // dy, one number for the row, spread over it by its softmax.
-template <class Operation, class T>
-void logsumexp_row_backward(const T* const* inputs, T* dx, ptrdiff_t n) {
-    const T dy = *inputs[0];
-    softmax_row<typename Operation::Normalised, T>(inputs + 1, dx, n);
+template <class Operation>
+struct LogSumExpRowBackward {
+    static constexpr bool leaves_out_maximum = false;
+    using Softmax = SoftmaxRow<typename Operation::Normalised>;
+
+    template <class T>
+    NPFUSE_FORMULA static Found<T> look_through(const T* const* inputs, T* dx, ptrdiff_t n) {
+        return Softmax::look_through(inputs + 1, dx, n);
+    }
+    template <class T>
+    NPFUSE_FORMULA static Pair<T> pair(Found<T> row) {
+        return Softmax::pair(row);
+    }
+    template <class T>
+    NPFUSE_FORMULA static void finish(const T* const* inputs, T* dx, ptrdiff_t n, Pair<T> reciprocal) {
+        const T dy = *inputs[0];
 #pragma omp simd
-    for (ptrdiff_t i = 0; i < n; ++i) dx[i] = dy * dx[i];
+        for (ptrdiff_t i = 0; i < n; ++i) dx[i] = dy * Operation::quotient(dx[i], reciprocal);
+    }
+};
+
+// So many at a time in a vector, fewer one by one.
+template <ptrdiff_t most, class Body>
+NPFUSE_FORMULA void for_each_of(ptrdiff_t count, Body body) {
+    if (count < most) {
+        for (ptrdiff_t r = 0; r < count; ++r) body(r);
+        return;
+    }
+#pragma omp simd
+    for (ptrdiff_t r = 0; r < most; ++r) body(r);
+}
+
+// Short rows run several at a time: none waits for the sum of the one before, and a vector holds all their logarithms.
+template <class Kernel, int inputs, class T>
+void run_row_kernel(const Matrix<T>* operands, const Matrix<T>& output, ptrdiff_t n, ptrdiff_t rows) {
+    constexpr ptrdiff_t most = 8;
+    const ptrdiff_t at_once = n <= 2 * block_length / most ? most : n <= block_length ? 2 : 1;
+    T maxima[most] = {};
+    double sums[most] = {};
+    for (ptrdiff_t first = 0; first < rows; first += at_once) {
+        const ptrdiff_t count = smaller(rows - first, at_once);
+        const T* in[most][inputs];
+        for (ptrdiff_t r = 0; r < count; ++r) {
+            for (int i = 0; i < inputs; ++i) in[r][i] = operands[i].row(first + r);
+            const Found<T> found = Kernel::look_through(in[r], output.row(first + r), n);
+            maxima[r] = found.maximum;
+            sums[r] = found.sum;
+        }
+        if constexpr (Kernel::leaves_out_maximum) {
+            for_each_of<most>(at_once, [&](ptrdiff_t r) __attribute__((always_inline)) {
+                sums[r] = SummedTerms<T>(maxima[r]).beside(maxima[r], sums[r]);
+            });
+            for (ptrdiff_t r = 0; r < count; ++r)
+                if (sums[r] < lost_beside_one<T>) sums[r] = sum_beside_dominant_maximum(in[r][0], maxima[r], n);
+        }
+        T pair_hi[most], pair_lo[most];
+        for_each_of<most>(at_once, [&](ptrdiff_t r) __attribute__((always_inline)) {
+            const Pair<T> pair = Kernel::pair(Found<T>{maxima[r], sums[r]});
+            pair_hi[r] = pair.hi;
+            pair_lo[r] = pair.lo;
+        });
+        for (ptrdiff_t r = 0; r < count; ++r)
+            Kernel::finish(in[r], output.row(first + r), n, Pair<T>{pair_hi[r], pair_lo[r]});
+    }
 }
 
 NPFUSE_FORMULAS_END

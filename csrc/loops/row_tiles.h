@@ -73,37 +73,6 @@ inline void store_rows(const T* tile, const RowView& rows, char* const* starts, 
 template <class T>
 using Across = T[row_loss_tile];
 
-// What does not fill a square is copied one by one.
-template <class T>
-inline void transpose_rows(const T* const* rows, ptrdiff_t n, Across<T>* tile) {
-    constexpr ptrdiff_t size = square_size<T>;
-    ptrdiff_t i = 0;
-    for (; i + size <= n; i += size)
-        for (ptrdiff_t r = 0; r < row_loss_tile; r += size) {
-            Square<T> square;
-            for (int k = 0; k < size; ++k) square.load(k, rows[r + k] + i);
-            square.transpose();
-            for (int k = 0; k < size; ++k) square.store(k, tile[i + k] + r);
-        }
-    for (; i < n; ++i)
-        for (ptrdiff_t r = 0; r < row_loss_tile; ++r) tile[i][r] = rows[r][i];
-}
-
-template <class T>
-inline void transpose_columns(const Across<T>* tile, ptrdiff_t n, T* const* rows) {
-    constexpr ptrdiff_t size = square_size<T>;
-    ptrdiff_t i = 0;
-    for (; i + size <= n; i += size)
-        for (ptrdiff_t r = 0; r < row_loss_tile; r += size) {
-            Square<T> square;
-            for (int k = 0; k < size; ++k) square.load(k, tile[i + k] + r);
-            square.transpose();
-            for (int k = 0; k < size; ++k) square.store(k, rows[r + k] + i);
-        }
-    for (; i < n; ++i)
-        for (ptrdiff_t r = 0; r < row_loss_tile; ++r) rows[r][i] = tile[i][r];
-}
-
 // Rows that a tile has beyond count are copies of the first.
 template <class T>
 inline void load_across(const RowView& rows, ptrdiff_t first, ptrdiff_t count, ptrdiff_t n, Across<T>* tile) {

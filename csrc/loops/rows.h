@@ -6,6 +6,7 @@
 #include "column_kernels.h"
 #include "row_kernels.h"
 #include "storage.h"
+#include "transpose.h"
 
 NPFUSE_FORMULAS_BEGIN
 
@@ -75,15 +76,15 @@ inline void store_rows(const compute_t<S>* tile, const RowsOperand& operand, ptr
 }
 
 template <class T>
-inline RowFunction<T> row_function_for(const RowKernel& kernel) {
+inline MatrixFunction<T> row_function_for(const RowKernel& kernel) {
     if constexpr (__is_same(T, float))
-        return kernel.float32;
+        return kernel.rows_float32;
     else
-        return kernel.float64;
+        return kernel.rows_float64;
 }
 
 template <class T>
-inline ColumnFunction<T> column_function_for(const RowKernel& kernel) {
+inline MatrixFunction<T> column_function_for(const RowKernel& kernel) {
     if constexpr (__is_same(T, float))
         return kernel.columns_float32;
     else
@@ -98,7 +99,7 @@ inline void run_side_by_side(const RowKernel& kernel, const RowsOperand* operand
     const int output = kernel.inputs;
     for (ptrdiff_t first = 0; first < rows; first += row_tile) {
         const ptrdiff_t tile = smaller(rows - first, row_tile);
-        Columns<T> columns[max_operands];
+        Matrix<T> columns[max_operands];
         for (int i = 0; i <= output; ++i) {
             columns[i] = {scratch + i * row_tile * n, row_tile};
             if constexpr (__is_same(S, T))
@@ -112,12 +113,46 @@ inline void run_side_by_side(const RowKernel& kernel, const RowsOperand* operand
     }
 }
 
+// One by one, short rows would hardly fill the registers: a tile of them is turned on its side. From these lengths on
+// (measured on Zen 4) that takes longer than it saves, the less there is to compute.
+inline constexpr ptrdiff_t longest_turned = 32, longest_turned_back = 12;
+
+// A tile of such rows; those that it has beyond count are copies of the first.
+template <class S>
+[[gnu::noinline]] void run_turned(const RowKernel& kernel, const RowsOperand* operand, ptrdiff_t first, ptrdiff_t count,
+                                  ptrdiff_t n) {
+    using T = compute_t<S>;
+    using Across = T[row_tile];
+    constexpr int most_inputs = 2;
+    alignas(64) Across tiles[most_inputs + 1][longest_turned];
+    alignas(64) T copies[row_tile * longest_turned];
+    const int output = kernel.inputs;
+    Matrix<T> columns[most_inputs + 1];
+    const auto row_at = [&](const RowsOperand& rows, ptrdiff_t r) {
+        return rows.is_direct<S>() ? reinterpret_cast<T*>(rows.row(first + r)) : copies + r * rows.length;
+    };
+    for (int i = 0; i < output; ++i) {
+        if (!operand[i].template is_direct<S>()) load_rows<S>(operand[i], first, count, copies);
+        const T* rows[row_tile];
+        for (ptrdiff_t r = 0; r < row_tile; ++r) rows[r] = row_at(operand[i], r < count ? r : 0);
+        transpose_rows(rows, operand[i].length, tiles[i]);
+        columns[i] = {tiles[i][0], row_tile};
+    }
+    columns[output] = {tiles[output][0], row_tile};
+    column_function_for<T>(kernel)(columns, columns[output], n, row_tile);
+    T unwanted[longest_turned];
+    T* rows[row_tile];
+    for (ptrdiff_t r = 0; r < row_tile; ++r) rows[r] = r < count ? row_at(operand[output], r) : unwanted;
+    transpose_columns(tiles[output], operand[output].length, rows);
+    if (!operand[output].template is_direct<S>()) store_rows<S>(copies, operand[output], first, count);
+}
+
 // Operands that are not contiguous rows of the computing type pass through scratch, a tile of rows at a time.
 template <class S>
 void run_rows(const RowKernel& kernel, char* const* operands, const ptrdiff_t* row_strides,
               const ptrdiff_t* element_strides, ptrdiff_t rows, ptrdiff_t n, void* scratch) {
     using T = compute_t<S>;
-    const RowFunction<T> run = row_function_for<T>(kernel);
+    const MatrixFunction<T> run = row_function_for<T>(kernel);
     const int output = kernel.inputs;
     RowsOperand operand[max_operands];
     T* tiles[max_operands];
@@ -134,71 +169,86 @@ void run_rows(const RowKernel& kernel, char* const* operands, const ptrdiff_t* r
     }
     for (ptrdiff_t first = 0; first < rows; first += row_tile) {
         const ptrdiff_t tile = smaller(rows - first, row_tile);
+        if (0 < n && n <= kernel.longest_turned && tile > row_tile / 2) {
+            run_turned<S>(kernel, operand, first, tile, n);
+            continue;
+        }
         for (int i = 0; i < output; ++i)
             if (!operand[i].template is_direct<S>()) load_rows<S>(operand[i], first, tile, tiles[i]);
-        for (ptrdiff_t r = 0; r < tile; ++r) {
-            T* row[max_operands];
-            for (int i = 0; i <= output; ++i)
-                row[i] = operand[i].template is_direct<S>() ? reinterpret_cast<T*>(operand[i].row(first + r))
-                                                            : tiles[i] + r * operand[i].length;
-            run(row, row[output], n);
+        Matrix<T> matrix[max_operands];
+        for (int i = 0; i <= output; ++i) {
+            matrix[i] = {tiles[i], operand[i].length};
+            if (operand[i].template is_direct<S>())
+                matrix[i] = {reinterpret_cast<T*>(operand[i].row(first)), operand[i].row_stride / ptrdiff_t(sizeof(T))};
         }
+        run(matrix, matrix[output], n, tile);
         if (!operand[output].template is_direct<S>()) store_rows<S>(tiles[output], operand[output], first, tile);
     }
 }
 
 template <class Operation>
 constexpr RowKernel backward_from_output() {
+    using Row = BackwardFromOutputRow<Operation>;
     return {"(n),(n)->(n)",
             2,
             {true, true, true},
-            backward_from_output_row<Operation, float>,
-            backward_from_output_row<Operation, double>,
+            longest_turned_back,
+            run_row_kernel<Row, 2, float>,
+            run_row_kernel<Row, 2, double>,
             backward_from_output_columns<Operation, float>,
             backward_from_output_columns<Operation, double>};
 }
 
 template <class Operation>
 constexpr RowOperation row_operation() {
-    if constexpr (Operation::kind == RowKind::quotient)
+    if constexpr (Operation::kind == RowKind::quotient) {
+        using Normalised = typename Operation::Normalised;
+        using Row = SoftmaxRow<Normalised>;
         return {Operation::name,
                 &Operation::description,
                 {"(n)->(n)",
                  1,
                  {true, true},
-                 softmax_row<typename Operation::Normalised, float>,
-                 softmax_row<typename Operation::Normalised, double>,
-                 softmax_columns<typename Operation::Normalised, float>,
-                 softmax_columns<typename Operation::Normalised, double>},
+                 longest_turned,
+                 run_row_kernel<Row, 1, float>,
+                 run_row_kernel<Row, 1, double>,
+                 softmax_columns<Normalised, float>,
+                 softmax_columns<Normalised, double>},
                 backward_from_output<Operation>()};
-    else if constexpr (Operation::kind == RowKind::log_quotient)
+    } else if constexpr (Operation::kind == RowKind::log_quotient) {
+        using Row = LogSoftmaxRow<Operation>;
         return {Operation::name,
                 &Operation::description,
                 {"(n)->(n)",
                  1,
                  {true, true},
-                 log_softmax_row<Operation, float>,
-                 log_softmax_row<Operation, double>,
+                 longest_turned,
+                 run_row_kernel<Row, 1, float>,
+                 run_row_kernel<Row, 1, double>,
                  log_softmax_columns<Operation, float>,
                  log_softmax_columns<Operation, double>},
                 backward_from_output<Operation>()};
-    else
+    } else {
+        using Backward = LogSumExpRowBackward<Operation>;
         return {Operation::name,
                 &Operation::description,
                 {"(n)->()",
                  1,
                  {true, false},
-                 logsumexp_row<Operation, float>,
-                 logsumexp_row<Operation, double>,
+                 longest_turned,
+                 run_row_kernel<LogSumExpRow, 1, float>,
+                 run_row_kernel<LogSumExpRow, 1, double>,
                  logsumexp_columns<Operation, float>,
                  logsumexp_columns<Operation, double>},
                 {"(),(n)->(n)",
                  2,
                  {false, true, true},
-                 logsumexp_row_backward<Operation, float>,
-                 logsumexp_row_backward<Operation, double>,
+                 longest_turned,
+                 run_row_kernel<Backward, 2, float>,
+                 run_row_kernel<Backward, 2, double>,
                  logsumexp_backward_columns<Operation, float>,
                  logsumexp_backward_columns<Operation, double>}};
+    }
 }
 
 template <class... Operations>

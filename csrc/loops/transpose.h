@@ -1,4 +1,4 @@
-// A square of numbers, as wide as a vector, turned about its diagonal.
+// Rows of numbers turned into columns and back, a square as wide as a vector at a time.
 #pragma once
 
 #include <stddef.h>
@@ -59,5 +59,51 @@ private:
 
     Line lines_[size];
 };
+
+// The first numbers of the squares that cover n: the last one overlaps the one before. Calls one_by_one for the numbers
+// of a row too short for a square.
+template <class T, class Turn, class OneByOne>
+[[gnu::always_inline]] inline void for_each_square(ptrdiff_t n, Turn turn, OneByOne one_by_one) {
+    constexpr ptrdiff_t size = square_size<T>;
+    if (n < size) {
+        for (ptrdiff_t i = 0; i < n; ++i) one_by_one(i);
+        return;
+    }
+    for (ptrdiff_t i = 0; i < n - size; i += size) turn(i);
+    turn(n - size);
+}
+
+// Number i of row r to tile[i][r].
+template <ptrdiff_t width, class T>
+inline void transpose_rows(const T* const* rows, ptrdiff_t n, T (*tile)[width]) {
+    constexpr ptrdiff_t size = square_size<T>;
+    const auto turn = [=](ptrdiff_t i) __attribute__((always_inline)) {
+        for (ptrdiff_t r = 0; r < width; r += size) {
+            Square<T> square;
+            for (int k = 0; k < size; ++k) square.load(k, rows[r + k] + i);
+            square.transpose();
+            for (int k = 0; k < size; ++k) square.store(k, tile[i + k] + r);
+        }
+    };
+    for_each_square<T>(n, turn, [=](ptrdiff_t i) __attribute__((always_inline)) {
+        for (ptrdiff_t r = 0; r < width; ++r) tile[i][r] = rows[r][i];
+    });
+}
+
+template <ptrdiff_t width, class T>
+inline void transpose_columns(const T (*tile)[width], ptrdiff_t n, T* const* rows) {
+    constexpr ptrdiff_t size = square_size<T>;
+    const auto turn = [=](ptrdiff_t i) __attribute__((always_inline)) {
+        for (ptrdiff_t r = 0; r < width; r += size) {
+            Square<T> square;
+            for (int k = 0; k < size; ++k) square.load(k, tile[i + k] + r);
+            square.transpose();
+            for (int k = 0; k < size; ++k) square.store(k, rows[r + k] + i);
+        }
+    };
+    for_each_square<T>(n, turn, [=](ptrdiff_t i) __attribute__((always_inline)) {
+        for (ptrdiff_t r = 0; r < width; ++r) rows[r][i] = tile[i][r];
+    });
+}
 
 NPFUSE_FORMULAS_END
