@@ -32,10 +32,10 @@ public:
 #pragma omp simd
             for (ptrdiff_t c = 0; c < columns; ++c) lanes_[lane][c] = 0.0 + double(term(lane, c));
         ptrdiff_t j = used_;
-        for (; j + 4 * lane_count <= n; j += 4 * lane_count) add_turns<4>(j, columns, term);
-        if ((n - j) & (2 * lane_count)) add_turns<2>(j, columns, term), j += 2 * lane_count;
-        if ((n - j) & lane_count) add_turns<1>(j, columns, term), j += lane_count;
-        for (ptrdiff_t lane = 0; j + lane < n; ++lane) add_to_lane<1>(lane, j + lane, columns, term);
+        if constexpr (__is_same(Width, WholeTile)) {
+            for (; j + 2 * lane_count <= n; j += 2 * lane_count) add_turns<2>(j, columns, term);
+        }
+        for (; j < n; ++j) add_to_lane<1>(j % lane_count, j, columns, term);
     }
 
     // The sum of each column, in the tree of LaneSum, in which lanes without a number have no part. To be asked for
@@ -152,10 +152,10 @@ struct SummedColumnTerms {
     NPFUSE_FORMULA SummedTerms<T> operator[](ptrdiff_t c) const { return {shift[c], floor[c], round[c]}; }
 };
 
-// The sums of exp(x - maximum) without one element that is the maximum; see sum_beside_maximum.
+// The sums of exp(x - maximum) without one element that is the maximum.
 template <class T, class Width>
-NPFUSE_FORMULA void sums_beside_maxima(const Matrix<T>& x, const T* maxima, ptrdiff_t n, Width columns,
-                                       double* beside) {
+[[gnu::noinline]] void sums_beside_maxima(const Matrix<T>& x, const T* maxima, ptrdiff_t n, Width columns,
+                                          double* beside) {
     const SummedColumnTerms<T> terms(maxima, columns);
     ColumnSums sums;
     sums.add_up(n, columns,
@@ -171,7 +171,7 @@ NPFUSE_FORMULA void sums_beside_maxima(const Matrix<T>& x, const T* maxima, ptrd
     for (ptrdiff_t j = n - 1; j >= 0; --j)
         for (ptrdiff_t c = 0; c < columns; ++c) peaks[c] = x.row(j)[c] == maxima[c] ? j : peaks[c];
     ColumnSums others;
-    others.add_up(n, columns, [&](ptrdiff_t j, ptrdiff_t c) __attribute__((always_inline)) {
+    others.add_up(n, ptrdiff_t(columns), [&](ptrdiff_t j, ptrdiff_t c) __attribute__((always_inline)) {
         return peaks[c] == j ? T(0) : terms[c].term(x.row(j)[c]);
     });
     const double* without = others.totals();

@@ -50,7 +50,9 @@ constexpr ContiguousKernel<T> contiguous_kernel() {
 // Where nothing is converted, it is for the parameters; where something is, for brief formulas.
 template <class Formula, class S>
 constexpr StripLoop strip_loop() {
-    if constexpr (__is_same(S, compute_t<S>) ? Formula::parameters > 0 && Formula::outputs == 1 : Formula::is_brief)
+    constexpr bool is_stored_as_computed = __is_same(S, compute_t<S>);
+    constexpr bool has_parameters = Formula::parameters > 0 && Formula::outputs == 1;
+    if constexpr (has_strips && (is_stored_as_computed ? has_parameters : Formula::is_brief))
         return run_strips<Formula, S>;
     else
         return nullptr;

@@ -10,6 +10,13 @@
 
 NPFUSE_FORMULAS_BEGIN
 
+// x86-64-v2 does without: size counts for more there.
+#if defined(__x86_64__) && !defined(__AVX2__)
+inline constexpr bool has_strips = false;
+#else
+inline constexpr bool has_strips = true;
+#endif
+
 // Four registers' worth of AVX-512, of any other instruction set's as much as its registers hold of three operands.
 #if defined(__AVX512F__)
 template <class T>
