@@ -21,16 +21,16 @@ void run_bias(const Elementwise& kernel, char* const* operands, const ptrdiff_t*
         if (i >= bias_index && i < output_index && row_strides[i] != 0) same_in_every_row = false;
     }
     // Short rows that share bias and parameters run many at a time, and load those two once.
-    const bool many = same_in_every_row && columns <= block_length / 2;
-    const ptrdiff_t rows_at_once = many ? block_length / columns : 1;
+    const bool many = same_in_every_row && columns <= longer_block / 2;
+    const ptrdiff_t rows_at_once = many ? longer_block / columns : 1;
 
-    alignas(64) T buffers[max_operands][block_length];
-    alignas(64) T biased[block_length];
+    alignas(64) T buffers[max_operands][longer_block];
+    alignas(64) T biased[longer_block];
     const T* blocks[max_operands];
     for (ptrdiff_t row = 0; row < rows; row += rows_at_once) {
-        for (ptrdiff_t column = 0; column < columns; column += block_length) {
+        for (ptrdiff_t column = 0; column < columns; column += longer_block) {
             const Piece piece = {row, column, rows - row < rows_at_once ? rows - row : rows_at_once,
-                                 columns - column < block_length ? columns - column : block_length};
+                                 columns - column < longer_block ? columns - column : longer_block};
             const ptrdiff_t count = piece.count();
             for (int i = 0; i < output_index; ++i)
                 if (i < bias_index || row == 0 || !many) blocks[i] = load_piece<S>(matrix[i], piece, buffers[i]);
@@ -48,11 +48,7 @@ void run_bias(const Elementwise& kernel, char* const* operands, const ptrdiff_t*
             run_contiguous<T>(kernel, inputs, &output, count);
             if (!in_place) store_piece<S>(output, matrix[output_index], piece);
 
-            if (column_sums)
-                for (ptrdiff_t r = 0; r < piece.rows; ++r)
-#pragma omp simd
-                    for (ptrdiff_t c = 0; c < piece.columns; ++c)
-                        column_sums[column + c] += double(output[r * piece.columns + c]);
+            if (column_sums) add_to_column_sums(output, piece, column_sums);
         }
     }
 }

@@ -28,14 +28,10 @@ double run_parameter(const Elementwise& kernel, char* const* operands, const ptr
             T* outputs[2] = {buffers[dx], buffers[dx + 1]};
             run_contiguous<T>(kernel, blocks, outputs, piece.count());
             store_piece<S>(outputs[0], matrix[dx], piece);
-            if (!column_sums) {
+            if (column_sums)
+                add_to_column_sums(outputs[1], piece, column_sums);
+            else
                 sum.add(outputs[1], piece.count());
-                continue;
-            }
-            for (ptrdiff_t r = 0; r < piece.rows; ++r)
-#pragma omp simd
-                for (ptrdiff_t c = 0; c < piece.columns; ++c)
-                    column_sums[column + c] += double(outputs[1][r * piece.columns + c]);
         }
     }
     return sum.total();

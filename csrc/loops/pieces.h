@@ -45,4 +45,21 @@ inline void store_piece(const compute_t<S>* block, const MatrixOperand& operand,
                        piece.columns);
 }
 
+// Adds the rows of a block to the sums of their columns, one after the other, two of them for each visit to a sum.
+template <class T>
+inline void add_to_column_sums(const T* block, const Piece& piece, double* column_sums) {
+    double* sums = column_sums + piece.column;
+    const ptrdiff_t columns = piece.columns;
+    ptrdiff_t r = 0;
+    for (; r + 2 <= piece.rows; r += 2) {
+        const T *first = block + r * columns, *second = first + columns;
+#pragma omp simd
+        for (ptrdiff_t c = 0; c < columns; ++c) sums[c] = (sums[c] + double(first[c])) + double(second[c]);
+    }
+    if (r == piece.rows) return;
+    const T* last = block + r * columns;
+#pragma omp simd
+    for (ptrdiff_t c = 0; c < columns; ++c) sums[c] += double(last[c]);
+}
+
 NPFUSE_FORMULAS_END
