@@ -33,6 +33,30 @@ NPFUSE_FORMULA void apply_abreast(const Formula& formula, T* y, const Operands*.
         for (ptrdiff_t j = 0; j < chunk; ++j) y[k * chunk + j] = results[k][j];
 }
 
+// The same for a formula of two results.
+inline constexpr ptrdiff_t most_two_abreast = 3;
+
+template <ptrdiff_t abreast, class Formula, class T, class... Operands>
+NPFUSE_FORMULA void apply_two_abreast(const Formula& formula, T* y, T* z, const Operands*... operands) {
+    constexpr ptrdiff_t chunk = kernel_chunk<T>;
+    T first[abreast][chunk], second[abreast][chunk];
+    NPFUSE_UNROLL
+    for (ptrdiff_t k = 0; k < abreast; ++k)
+#pragma omp simd
+        for (ptrdiff_t j = 0; j < chunk; ++j) {
+            const auto both = formula(operands[k * chunk + j]...);
+            first[k][j] = both.hi;
+            second[k][j] = both.lo;
+        }
+    NPFUSE_UNROLL
+    for (ptrdiff_t k = 0; k < abreast; ++k)
+#pragma omp simd
+        for (ptrdiff_t j = 0; j < chunk; ++j) {
+            y[k * chunk + j] = first[k][j];
+            z[k * chunk + j] = second[k][j];
+        }
+}
+
 // y[i] = formula(operands[i]...) for whole chunks; returns how many numbers they held.
 template <ptrdiff_t most, class Formula, class T, class... Operands>
 NPFUSE_FORMULA ptrdiff_t apply_to_whole_chunks(const Formula& formula, ptrdiff_t n, T* y, const Operands*... operands) {

@@ -13,15 +13,16 @@ NPFUSE_FORMULAS_BEGIN
 template <class Formula, class T>
 void contiguous_two(const T* const* inputs, T* const* outputs, ptrdiff_t n) {
     static_assert(Formula::inputs == 3);
-    const ptrdiff_t whole = n & -kernel_chunk<T>;
-    const T *a = inputs[0], *b = inputs[1], *c = inputs[2];
-    T *y = outputs[0], *z = outputs[1];
-#pragma omp simd
-    for (ptrdiff_t i = 0; i < whole; ++i) {
-        const Pair<T> both = Formula::apply(a[i], b[i], c[i]);
-        y[i] = both.hi;
-        z[i] = both.lo;
-    }
+    constexpr ptrdiff_t chunk = kernel_chunk<T>,
+                        abreast = chunks_abreast<T> < most_two_abreast ? chunks_abreast<T> : most_two_abreast;
+    const auto apply = [&]<ptrdiff_t count>(ptrdiff_t i) __attribute__((always_inline)) {
+        apply_two_abreast<count>([](auto... x) __attribute__((always_inline)) { return Formula::apply(x...); },
+                                 outputs[0] + i, outputs[1] + i, inputs[0] + i, inputs[1] + i, inputs[2] + i);
+    };
+    ptrdiff_t i = 0;
+    for (; i + abreast * chunk <= n; i += abreast * chunk) apply.template operator()<abreast>(i);
+    if constexpr (abreast > 1)
+        for (; i + chunk <= n; i += chunk) apply.template operator()<1>(i);
 }
 
 template <class Formula, class T>

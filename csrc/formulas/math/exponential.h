@@ -34,6 +34,14 @@ struct Lift<double> {
     static constexpr double lowest = -1064, highest = 710;
 };
 
+// x * Lift::up where neither is subnormal, zero or infinite: an addition to the exponent, quicker than a
+// multiplication.
+template <class T>
+NPFUSE_FORMULA T lifted(T x) {
+    using Bits = typename Format<T>::Bits;
+    return from_bits<T>(to_bits(x) + (Bits(Lift<T>::bits) << Format<T>::fraction_bits));
+}
+
 // x + x_lo = k * ln(2) + r_hi + r_lo, |r_hi| <= ln(2)/2; scale is 2^(k + lift).
 template <class T>
 struct Reduced {
@@ -104,7 +112,7 @@ NPFUSE_FORMULA Pair<T> exp_lifted(Pair<T> x, T lift) {
 }
 template <class T>
 NPFUSE_FORMULA Pair<T> exp_lifted(T x, T lift) {
-    return exp_lifted<T>({x, T(0)}, lift);
+    return exp_lifted<T>({x, T(-0.0)}, lift);
 }
 
 // exp(x) - 1 for x <= 0, given 2^k. Relative error 2^-26.5 (float), 2^-55.5 (double), or twice that of -1.

@@ -1,6 +1,7 @@
 // What silu, gelu and their kin share: x times a probability.
 #pragma once
 
+#include "logistic.h"
 #include "parts.h"
 #include "primitives.h"
 #include "ratio.h"
@@ -43,18 +44,14 @@ NPFUSE_FORMULA T gated(T x, T beta) {
 // <= 2 ULP, or 2^-24 (2^-53) where it crosses zero.
 template <class T>
 NPFUSE_FORMULA T gate_slope(bool below_zero, Pair<T> distance, Pair<T> growth) {
-    // At -|z| it is t * upper * (1 - growth * upper), t = exp(-|z|), and the derivatives at x and -x add up to 1.
+    // At -|z| it is lower * (1 - growth * upper), and the derivatives at x and -x add up to 1.
     using L = Lift<T>;
     constexpr T one = T(1);
-    Pair<T> t = exp_lifted<T>({-distance.hi, -distance.lo}, L::bits);
-    T inverse = one / (L::up + t.hi);
-    T upper = inverse * L::up;
-    T upper_lo = times(fma(-inverse, t.hi, one - upper), upper);
-    T bracket = fma(-growth.hi, upper, one);
-    T bracket_lo = fma(-growth.hi, upper, one - bracket) - fma(growth.hi, upper_lo, times(growth.lo, upper));
-    T lower = times(t.hi, upper);
-    T lower_lo = fma(t.hi, upper_lo, fma(t.lo, upper, fma(t.hi, upper, -lower)));
-    T below = times(fma(lower, bracket, fma(lower, bracket_lo, times(lower_lo, bracket))), L::down);
+    LogisticPairs<T> s(exp_lifted<T>({-distance.hi, -distance.lo}, L::bits));
+    T bracket = fma(-growth.hi, s.upper.hi, one);
+    T bracket_lo =
+        fma(-growth.hi, s.upper.hi, one - bracket) - fma(growth.hi, s.upper.lo, times(growth.lo, s.upper.hi));
+    T below = times(fma(s.lower.hi, bracket, fma(s.lower.hi, bracket_lo, times(s.lower.lo, bracket))), L::down);
     return below_zero ? below : one - below;
 }
 

@@ -28,14 +28,27 @@ NPFUSE_FORMULA T sigmoid(T x) {
     return unless_nan(x, x < T(0) ? below : T(1) - below);
 }
 
+// The logistic function of |z|, and that of -|z| times Lift::up, given exp(-|z|) times that; each in two parts.
+template <class T>
+struct LogisticPairs {
+    Pair<T> upper, lower;
+
+    NPFUSE_FORMULA explicit LogisticPairs(Pair<T> t) {
+        T inverse = T(1) / (Lift<T>::up + t.hi);
+        upper.hi = lifted(inverse);
+        upper.lo = times(fma(-inverse, t.hi, T(1) - upper.hi), upper.hi);
+        lower.hi = times(t.hi, upper.hi);
+        lower.lo = fma(t.hi, upper.lo, fma(t.lo, upper.hi, fma(t.hi, upper.hi, -lower.hi)));
+    }
+};
+
 // sigmoid(x) * sigmoid(-x) * factor, for a power of two. <= 1 ULP, all x; subnormal results within one step.
 template <class T>
 NPFUSE_FORMULA T logistic_density(T x, T factor) {
-    Scaled<T> e = exp_minus_absolute(x);
-    Pair<T> upper = inverse_of_one_plus(times(e.hi, times(e.scale, Lift<T>::down)));
-    Pair<T> lower = two_product(e.hi, upper.hi);
-    T rest = fma(upper.hi, fma(e.lo, upper.hi, lower.lo), times(T(2) * lower.hi, upper.lo));
-    return unless_nan(x, times(fma(lower.hi, upper.hi, rest) * (e.scale * factor), Lift<T>::down));
+    using L = Lift<T>;
+    LogisticPairs<T> s(exp_lifted(-bounded_absolute(x, -L::lowest), L::bits));
+    T density = fma(s.lower.hi, s.upper.hi, fma(s.lower.hi, s.upper.lo, times(s.lower.lo, s.upper.hi)));
+    return unless_nan(x, times(density, L::down * factor));
 }
 
 // Here tanh is 1 to the last digit.
