@@ -84,7 +84,7 @@ public:
     }
     NPFUSE_DEVICE T maximum(int thread) const { return shared_.maxima[Groups::row_of(thread) * width]; }
 
-    NPFUSE_DEVICE RowTerms<T> terms(int thread) const { return RowTerms<T>(maximum(thread)); }
+    NPFUSE_DEVICE RowTerms<T> terms(int thread) const { return RowTerms<T>::below(maximum(thread)); }
 
     template <class Term>
     NPFUSE_DEVICE void sum(Term term) const {
@@ -94,7 +94,7 @@ public:
 
     // The sum of exp(x - maximum) without one element that is the maximum and whose term is 1.
     NPFUSE_DEVICE void sum_beside_maximum(int i) const {
-        const auto terms = [&](int thread) { return SummedTerms<T>(maximum(thread)); };
+        const auto terms = [&](int thread) { return SummedTerms<T>::below(maximum(thread)); };
         const auto term = [&](int thread, long long j) { return terms(thread).term(input(i, thread, j)); };
         sum([&](int thread, long long j) { return double(term(thread, j)); });
         block_.each([&](int thread) {

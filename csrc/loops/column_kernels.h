@@ -116,47 +116,30 @@ NPFUSE_FORMULA void column_maxima(const Matrix<T>& x, ptrdiff_t n, Width columns
     }
 }
 
-// RowTerms of every column.
-template <class T>
+// RowTerms or SummedTerms of every column.
+template <class Terms, class T>
 struct ColumnTerms {
-    alignas(64) T shift[row_tile], maximum[row_tile], floor[row_tile];
+    alignas(64) T shift[row_tile], floor[row_tile], pivot[row_tile];
 
     template <class Width>
     NPFUSE_FORMULA ColumnTerms(const T* maxima, Width columns) {
 #pragma omp simd
         for (ptrdiff_t c = 0; c < columns; ++c) {
-            const RowTerms<T> terms(maxima[c]);
-            shift[c] = terms.shift;
-            maximum[c] = terms.maximum;
-            floor[c] = terms.floor;
-        }
-    }
-    NPFUSE_FORMULA RowTerms<T> operator[](ptrdiff_t c) const { return {shift[c], maximum[c], floor[c]}; }
-};
-
-// SummedTerms of every column.
-template <class T>
-struct SummedColumnTerms {
-    alignas(64) T shift[row_tile], floor[row_tile], round[row_tile];
-
-    template <class Width>
-    NPFUSE_FORMULA SummedColumnTerms(const T* maxima, Width columns) {
-#pragma omp simd
-        for (ptrdiff_t c = 0; c < columns; ++c) {
-            const SummedTerms<T> terms(maxima[c]);
+            const Terms terms = Terms::below(maxima[c]);
             shift[c] = terms.shift;
             floor[c] = terms.floor;
-            round[c] = terms.round;
+            pivot[c] = terms.pivot;
         }
     }
-    NPFUSE_FORMULA SummedTerms<T> operator[](ptrdiff_t c) const { return {shift[c], floor[c], round[c]}; }
+
+    NPFUSE_FORMULA Terms operator[](ptrdiff_t c) const { return {{shift[c], floor[c], pivot[c]}}; }
 };
 
 // The sums of exp(x - maximum) without one element that is the maximum.
 template <class T, class Width>
 [[gnu::noinline]] void sums_beside_maxima(const Matrix<T>& x, const T* maxima, ptrdiff_t n, Width columns,
                                           double* beside) {
-    const SummedColumnTerms<T> terms(maxima, columns);
+    const ColumnTerms<SummedTerms<T>, T> terms(maxima, columns);
     ColumnSums sums;
     sums.add_up(n, columns,
                 [&](ptrdiff_t j, ptrdiff_t c) __attribute__((always_inline)) { return terms[c].term(x.row(j)[c]); });
@@ -185,7 +168,7 @@ void softmax_columns(const Matrix<T>* inputs, const Matrix<T>& y, ptrdiff_t n, p
     with_width(columns, [&](auto width) __attribute__((always_inline)) {
         alignas(64) T maxima[row_tile];
         column_maxima(x, n, width, maxima);
-        const ColumnTerms<T> terms(maxima, width);
+        const ColumnTerms<RowTerms<T>, T> terms(maxima, width);
         ColumnSums sums;
         sums.add_up(n, width, [&](ptrdiff_t j, ptrdiff_t c) __attribute__((always_inline)) {
             const T term = terms[c].term(x.row(j)[c]);

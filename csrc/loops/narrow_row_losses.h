@@ -118,7 +118,7 @@ struct NarrowTile {
 
     void make_terms() {
         classes.add_up(n, rest, [this](ptrdiff_t i, ptrdiff_t r) __attribute__((always_inline)) {
-            const T term = RowTerms<T>(maximum[r]).term(x[i][r]);
+            const T term = RowTerms<T>::below(maximum[r]).term(x[i][r]);
             x[i][r] = term;
             term_at_label[r] = label[r] == Index(i) ? term : term_at_label[r];
             return peak[r] == Index(i) ? 0 : wide(term);

@@ -63,7 +63,7 @@ inline double sum_of_terms(const T* x, const Terms& terms, T* y, ptrdiff_t n) {
 // The sum of the others beside a maximum that dominates so much that its own term would round them away.
 template <class T>
 [[gnu::noinline]] double sum_beside_dominant_maximum(const T* x, T maximum, ptrdiff_t n) {
-    const SummedTerms<T> terms(maximum);
+    const SummedTerms<T> terms = SummedTerms<T>::below(maximum);
     const ptrdiff_t peak = row_position(x, n, maximum);
     T others[block_length];
     LaneSum sum;
@@ -92,7 +92,7 @@ struct SoftmaxRow {
     template <class T>
     NPFUSE_FORMULA static Found<T> look_through(const T* const* inputs, T* y, ptrdiff_t n) {
         const T maximum = row_maximum(inputs[0], n);
-        return {maximum, sum_of_terms(inputs[0], RowTerms<T>(maximum), y, n)};
+        return {maximum, sum_of_terms(inputs[0], RowTerms<T>::below(maximum), y, n)};
     }
     template <class T>
     NPFUSE_FORMULA static Pair<T> pair(Found<T> row) {
@@ -114,7 +114,7 @@ struct LogSoftmaxRow {
         const T* x = inputs[0];
         const T maximum = row_maximum(x, n);
         T* y_to_warm = y == x ? nullptr : y;  // written twice, y costs less than y and a block beside it
-        return {maximum, sum_of_terms(x, SummedTerms<T>(maximum), y_to_warm, n)};
+        return {maximum, sum_of_terms(x, SummedTerms<T>::below(maximum), y_to_warm, n)};
     }
     template <class T>
     NPFUSE_FORMULA static Pair<T> pair(Found<T> row) {
@@ -134,7 +134,7 @@ struct LogSumExpRow {
     template <class T>
     NPFUSE_FORMULA static Found<T> look_through(const T* const* inputs, T*, ptrdiff_t n) {
         const T maximum = row_maximum(inputs[0], n);
-        return {maximum, sum_of_terms<SummedTerms<T>, T>(inputs[0], SummedTerms<T>(maximum), nullptr, n)};
+        return {maximum, sum_of_terms<SummedTerms<T>, T>(inputs[0], SummedTerms<T>::below(maximum), nullptr, n)};
     }
     template <class T>
     NPFUSE_FORMULA static Pair<T> pair(Found<T> row) {
@@ -225,7 +225,7 @@ void run_row_kernel(const Matrix<T>* operands, const Matrix<T>& output, ptrdiff_
         }
         if constexpr (Kernel::leaves_out_maximum) {
             for_each_of<most>(at_once, [&](ptrdiff_t r) __attribute__((always_inline)) {
-                sums[r] = SummedTerms<T>(maxima[r]).beside(maxima[r], sums[r]);
+                sums[r] = SummedTerms<T>::below(maxima[r]).beside(maxima[r], sums[r]);
             });
             for (ptrdiff_t r = 0; r < count; ++r)
                 if (sums[r] < lost_beside_one<T>) sums[r] = sum_beside_dominant_maximum(in[r][0], maxima[r], n);

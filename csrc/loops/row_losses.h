@@ -85,7 +85,7 @@ inline typename Operation::Row normalised_loss_row(const RowLossCall& call, cons
         sums.distance += target == 0 ? 0 : target * (wide(maximum) - wide(x[row.label]));
     }
 
-    const RowTerms<T> row_terms(maximum);
+    const RowTerms<T> row_terms = RowTerms<T>::below(maximum);
     T scratch[block_length];
     LaneSum rest;
     for (ptrdiff_t begin = 0; begin < n; begin += block_length) {

@@ -49,17 +49,14 @@ struct HardSwish {
 
     template <class T>
     NPFUSE_FORMULA static T forward(T x) {
-        // The product is formed exactly, and x + 3 too where |x| <= 3, so that only the quotient rounds; it is mended
-        // by what is left.
+        // x / 6 of the height, which is formed exactly; what the quotient lacks is made up for. Where the height is 6
+        // the quotient is 1 and lacks nothing.
         constexpr T sixth = T(1) / T(6);
-        Pair<T> height = fast_two_sum(T(3), x);
-        Pair<T> product = two_product(x, height.hi);
-        T numerator_lo = fma(x, height.lo, product.lo);
-        T quotient = times(product.hi, sixth);
-        T rest = fma(T(-6), quotient, product.hi) + numerator_lo;
-        T middle = fma(rest, sixth, quotient);
-        T left = x <= T(-3) ? T(-0.0) : middle;
-        return (x >= T(3)) | (x == T(0)) ? x : left;
+        T above = at_least(x, T(-3)), within = at_most(above, T(3));
+        Pair<T> height = fast_two_sum(T(3), within);
+        T slope = times(height.hi, sixth);
+        T rest = fma(T(-6), slope, height.hi) + height.lo;
+        return fma(above, slope, times(within, times(rest, sixth)));
     }
 
     template <class T>

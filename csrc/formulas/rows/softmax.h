@@ -25,32 +25,32 @@ struct RowUnits {
     // Adding it rounds to an integer, which its last bits show as the biased exponent of a power of two.
     static constexpr T bias = F::exponent_bias + lift, round = F::round + bias;
 
-    static NPFUSE_FORMULA T power_of_two(T rounded) { return from_bits<T>(to_bits(rounded) << F::fraction_bits); }
+    T shift;  // what is taken from x first: 0, but in rows of numbers so large that the difference is exact
+    T floor;  // from here down a term is 0
+    T pivot;  // what x is measured from
 
-    // What to take from x first: 0, but in rows of numbers so large that the difference is exact.
+    static NPFUSE_FORMULA T power_of_two(T rounded) { return from_bits<T>(to_bits(rounded) << F::fraction_bits); }
     static NPFUSE_FORMULA T shift_for(T maximum) { return absolute(maximum) <= T(4096) ? T(0) : maximum; }
 };
 
 // exp(x - maximum) to 1 ULP, as results are made of it: the maximum's own term is one unit exactly.
 template <class T>
 struct RowTerms : RowUnits<T> {
-    using U = RowUnits<T>;
+    using Units = RowUnits<T>;
     using C = Constants<T>;
-    static constexpr double unit = U::up;
+    static constexpr double unit = Units::up;
 
-    T shift, maximum;
-    T floor;  // from here down a term is 0
-
-    NPFUSE_FORMULA RowTerms(T shift, T maximum, T floor) : shift(shift), maximum(maximum), floor(floor) {}
-    NPFUSE_FORMULA explicit RowTerms(T maximum)
-        : shift(U::shift_for(maximum)), maximum(maximum - shift), floor(this->maximum - U::bias * C::ln2) {}
+    static NPFUSE_FORMULA RowTerms below(T maximum) {
+        const T shift = Units::shift_for(maximum), pivot = maximum - shift;
+        return {{shift, pivot - Units::bias * C::ln2, pivot}};
+    }
 
     NPFUSE_FORMULA T term(T x) const {
         // Rounded, a difference of 20 would cost ten ULP.
-        Pair<T> difference = two_sum(at_least(x - shift, floor), -maximum);
-        T rounded = fma(difference.hi, C::log2_e, U::round);
-        T scale = U::power_of_two(rounded);
-        T k = rounded - U::round;
+        Pair<T> difference = two_sum(at_least(x - this->shift, this->floor), -this->pivot);
+        T rounded = fma(difference.hi, C::log2_e, Units::round);
+        T scale = Units::power_of_two(rounded);
+        T k = rounded - Units::round;
         T r = fma(-k, C::ln2, difference.hi) + fma(-k, C::ln2_lo, difference.lo);
         return fma(scale, fma(times(r, r), exp_tail(r), r), scale);
     }
@@ -60,34 +60,30 @@ struct RowTerms : RowUnits<T> {
 // from that of x. The maximum's own term is one unit, but for its rounding.
 template <class T>
 struct SummedTerms : RowUnits<T> {
-    using U = RowUnits<T>;
+    using Units = RowUnits<T>;
     using C = Constants<T>;
 
-    T shift;
-    T floor;  // from here down a term is 0
-    T round;  // U::round less the exponent of the maximum's power of two
-
-    NPFUSE_FORMULA SummedTerms(T shift, T floor, T round) : shift(shift), floor(floor), round(round) {}
-    NPFUSE_FORMULA explicit SummedTerms(T maximum) : shift(U::shift_for(maximum)) {
+    // The pivot is Units::round less the exponent of the maximum's power of two.
+    static NPFUSE_FORMULA SummedTerms below(T maximum) {
+        const T shift = Units::shift_for(maximum);
         const T k = fma(maximum - shift, C::log2_e, Format<T>::round) - Format<T>::round;
-        floor = (k - U::bias) * C::ln2;
-        round = U::round - k;
+        return {{shift, (k - Units::bias) * C::ln2, Units::round - k}};
     }
 
     NPFUSE_FORMULA T term(T x) const {
-        T number = at_least(x - shift, floor);
-        T rounded = fma(number, C::log2_e, round);
-        T scale = U::power_of_two(rounded);
-        T k = rounded - round;
+        T number = at_least(x - this->shift, this->floor);
+        T rounded = fma(number, C::log2_e, this->pivot);
+        T scale = Units::power_of_two(rounded);
+        T k = rounded - this->pivot;
         T r = fma(-k, C::ln2_lo, fma(-k, C::ln2, number));  // the inner one is exact
         return fma(scale, fma(times(r, r), exp_tail(r), r), scale);
     }
 
     NPFUSE_FORMULA double unit(T maximum) const {
         using D = Constants<double>;
-        const double k = U::round - round, number = maximum - shift;
+        const double k = Units::round - this->pivot, number = maximum - this->shift;
         const Pair<double> e = exp_pair(fma(-k, D::ln2_lo, fma(-k, D::ln2, number)));
-        return (e.hi + e.lo) * U::up;
+        return (e.hi + e.lo) * Units::up;
     }
 
     // The sum of exp(x - maximum) without the maximum's own, given that of all terms.
