@@ -53,7 +53,7 @@ struct LogSigmoid {
 
     template <class T>
     NPFUSE_FORMULA static T backward(T dy, T x) {
-        return times(dy, sigmoid(-x));
+        return times(dy, sigmoid_of_opposite(x));
     }
 };
 

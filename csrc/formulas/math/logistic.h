@@ -20,12 +20,24 @@ NPFUSE_FORMULA T sigmoid_below_zero(Pair<T> t) {
     return rounded(ratio_by_one_plus(t, t.hi, Lift<T>::up));
 }
 
+// The logistic function of |x| or of -|x|; NaN as it is.
+template <class T>
+NPFUSE_FORMULA T sigmoid_on_side(T x, bool below_zero) {
+    using L = Lift<T>;
+    T below = sigmoid_below_zero(exp_lifted(-bounded_absolute(x, -L::lowest), L::bits));
+    return unless_nan(x, below_zero ? below : T(1) - below);
+}
+
 // <= 1 ULP, all x; subnormal results within one step.
 template <class T>
 NPFUSE_FORMULA T sigmoid(T x) {
-    using L = Lift<T>;
-    T below = sigmoid_below_zero(exp_lifted(-bounded_absolute(x, -L::lowest), L::bits));
-    return unless_nan(x, x < T(0) ? below : T(1) - below);
+    return sigmoid_on_side(x, x < T(0));
+}
+
+// sigmoid(-x), without a sign that compilers would give to NaN or not, as they please.
+template <class T>
+NPFUSE_FORMULA T sigmoid_of_opposite(T x) {
+    return sigmoid_on_side(x, x > T(0));
 }
 
 // The logistic function of |z|, and that of -|z| times Lift::up, given exp(-|z|) times that; each in two parts.
