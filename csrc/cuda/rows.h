@@ -94,12 +94,12 @@ public:
 
     // The sum of exp(x - maximum) without one element that is the maximum and whose term is 1.
     NPFUSE_DEVICE void sum_beside_maximum(int i) const {
-        const auto terms = [&](int thread) { return SummedTerms<T>::below(maximum(thread)); };
-        const auto term = [&](int thread, long long j) { return terms(thread).term(input(i, thread, j)); };
+        const auto summed = [&](int thread) { return SummedTerms<T>::below(maximum(thread)); };
+        const auto term = [&](int thread, long long j) { return summed(thread).term(input(i, thread, j)); };
         sum([&](int thread, long long j) { return double(term(thread, j)); });
         block_.each([&](int thread) {
             if (is_first(thread))
-                shared_.beside[Groups::row_of(thread)] = terms(thread).beside(maximum(thread), total(thread));
+                shared_.beside[Groups::row_of(thread)] = summed(thread).beside(maximum(thread), total(thread));
         });
         bool is_lost = false;
         for (double beside : shared_.beside) is_lost |= beside < lost_beside_one<T>;
@@ -117,7 +117,7 @@ public:
         block_.each([&](int thread) {
             double& beside = shared_.beside[Groups::row_of(thread)];
             if (is_first(thread) && beside < lost_beside_one<T>)
-                beside = total(thread) / terms(thread).unit(maximum(thread));
+                beside = total(thread) / summed(thread).unit(maximum(thread));
         });
     }
     NPFUSE_DEVICE double total_beside_maximum(int thread) const { return shared_.beside[Groups::row_of(thread)]; }

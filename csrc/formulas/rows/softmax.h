@@ -153,7 +153,7 @@ struct LogSoftmax {
         .summary = "Logarithm of the softmax along an axis.",
         .formula = "x - max(x) - log(sum(exp(x - max(x))))",
         .derivative = "dy - exp(y) * sum(dy)",
-        .accuracy = "2 ULP, and less in longer rows, where errors of the terms even out.",
+        .accuracy = "2 ULP, in rows of any length and spread.",
         .notes =
             "The maximum's own term is left out of the sum and log1p taken, so that the result stays exact where\n"
             "one element dominates and SciPy returns 0. -inf gives -inf; a row that is -inf throughout, or holds\n"
