@@ -4,8 +4,8 @@
 #pragma once
 
 #include "../formulas/registry.h"
-#include "lanes.h"
 #include "row_tiles.h"
+#include "sums_side_by_side.h"
 
 NPFUSE_FORMULAS_BEGIN
 
@@ -14,34 +14,17 @@ NPFUSE_FORMULA T scaled_sum(T x, Pair<T> factor, T addend) {
     return fma(x, factor.hi, fma(x, factor.lo, addend));
 }
 
-// The sums of a tile's rows, of n numbers each: each lane its own, then the fixed tree, in which lanes without a number
-// have no part.
+// The sums of a tile's rows, of n numbers each; term(i, row) is asked for once, number by number.
 class SumsAcross {
 public:
-    // term(i, row) is asked for once, number by number.
     template <class Term>
     NPFUSE_FORMULA void add_up(ptrdiff_t n, Across<double>& sums, Term term) {
-        const ptrdiff_t used = n < lane_count ? n : lane_count;
-        for (ptrdiff_t i = 0; i < used; ++i)
-#pragma omp simd
-            for (ptrdiff_t r = 0; r < row_loss_tile; ++r) lanes_[i][r] = 0.0 + term(i, r);
-        for (ptrdiff_t i = used; i < n; ++i)
-#pragma omp simd
-            for (ptrdiff_t r = 0; r < row_loss_tile; ++r) lanes_[i % lane_count][r] += term(i, r);
-        fold(used, sums);
+        lanes_.add_up(n, row_loss_tile, term);
+        __builtin_memcpy(sums, lanes_.totals(), sizeof sums);
     }
 
 private:
-    void fold(ptrdiff_t used, Across<double>& sums) {
-        for (ptrdiff_t half = lane_count / 2; half > 0; half /= 2)
-            for (ptrdiff_t lane = 0; lane < half && lane + half < used; ++lane)
-#pragma omp simd
-                for (ptrdiff_t r = 0; r < row_loss_tile; ++r) lanes_[lane][r] += lanes_[lane + half][r];
-#pragma omp simd
-        for (ptrdiff_t r = 0; r < row_loss_tile; ++r) sums[r] = lanes_[0][r];
-    }
-
-    alignas(64) Across<double> lanes_[lane_count];
+    SumsSideBySide<row_loss_tile> lanes_;
 };
 
 template <class Operation, class T>
