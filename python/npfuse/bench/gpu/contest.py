@@ -34,17 +34,25 @@ class Contest:
                 del self.calls[name]
 
     def near(self, result: Array, expected: Array) -> bool:
-        """Tell whether it is the same function, in anybody's arithmetic."""
-        wanted = expected.astype(np.float64)
+        """Tell whether it is the same function, in anybody's arithmetic, by a million numbers from end to end."""
+        if result.size != expected.size:
+            return False
+        step = max(1, expected.size // 2**20)
+        given, wanted = (array.reshape(-1)[::step].astype(np.float64) for array in (result, expected))
         scale = np.max(np.abs(wanted), initial=0, where=np.isfinite(wanted))
-        given = result.reshape(wanted.shape) if result.size == wanted.size else result
         relative, absolute = max(1e-3, 8 * self.unit), max(1e-5, 4 * self.unit) * scale
-        return np.allclose(given.astype(np.float64), wanted, rtol=relative, atol=absolute)
+        return np.allclose(given, wanted, rtol=relative, atol=absolute)
 
 
 def same(result: Array, expected: Array) -> bool:
-    """Tell whether the numbers are the same to the last bit."""
-    return result.shape == expected.shape and bool(np.array_equal(result, expected, equal_nan=True))
+    """Tell whether the numbers are the same to the last bit; one NaN is as good as another."""
+    if result.shape != expected.shape or result.dtype != expected.dtype:
+        return False
+    bits = f"u{expected.dtype.itemsize}"
+    differ = result.reshape(-1).view(bits) != expected.reshape(-1).view(bits)
+    return not differ.any() or bool(
+        np.isnan(result.reshape(-1)[differ]).all() and np.isnan(expected.reshape(-1)[differ]).all()
+    )
 
 
 def listed(results: Any) -> list[Array]:
