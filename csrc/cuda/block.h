@@ -11,6 +11,8 @@
 //
 // Its copy is what the launch passes on. Between two steps only what every thread would compute alike may stand. So the
 // same text runs on a host, where the threads of a step take turns: that is how tests reach it without a GPU.
+//
+// After block.each_in_warps, only the threads of a warp have waited for each other, which costs next to nothing.
 #pragma once
 
 #ifdef __CUDACC__
@@ -32,6 +34,16 @@ struct Block {
         __syncthreads();
 #else
         for (int thread = 0; thread < threads; ++thread) work(thread);
+#endif
+    }
+
+    template <class Work>
+    NPFUSE_DEVICE void each_in_warps(Work work) const {
+#ifdef __CUDACC__
+        work(static_cast<int>(threadIdx.x));
+        __syncwarp();
+#else
+        each(work);
 #endif
     }
 };

@@ -33,9 +33,10 @@ struct ElementwiseKernel {
     static constexpr int length = pack_length<S>;
     static constexpr int inputs = Formula::inputs;
     static constexpr int biased = BiasedInput<Formula>::index;
+    static constexpr bool may_be_halved = biased < 0;
 
     device::ElementwiseCall call;
-    bool aligned;
+    bool packed;  // every operand in whole packs, but for the last
 
     NPFUSE_DEVICE void operator()(const device::Block<threads>& block, Shared&) const {
         block.each([&](int thread) {
@@ -47,36 +48,67 @@ struct ElementwiseKernel {
 private:
     NPFUSE_DEVICE void run(long long first) const {
         const int count = call.n - first < length ? static_cast<int>(call.n - first) : length;
-        const bool whole = aligned && count == length;
+        const bool whole = packed && count == length;
         T in[inputs][length], out[outputs][length];
 #pragma unroll
-        for (int i = 0; i < inputs; ++i) load(call.inputs[i], first, whole, count, in[i]);
+        for (int i = 0; i < inputs; ++i) load(i, first, whole, count, in[i]);
         if constexpr (biased >= 0) {
-            if (call.bias.data != nullptr) add_bias(first, count, in[biased]);
+            if (call.bias != nullptr) add_bias(first, whole, count, in[biased]);
         }
 #pragma unroll
         for (int k = 0; k < length; ++k) apply(in, out, k, std::make_integer_sequence<int, inputs>());
 #pragma unroll
-        for (int i = 0; i < outputs; ++i) store_rounded<S>(out[i], call.outputs[i], first, whole, count);
+        for (int i = 0; i < outputs; ++i) store(i, first, whole, count, out[i]);
     }
 
-    static NPFUSE_DEVICE void load(const device::Input& input, long long first, bool whole, int count,
-                                   T (&numbers)[length]) {
-        if (input.data != nullptr) {
-            load_pack<S>(input.data, first, whole, count, numbers);
-        } else {
+    NPFUSE_DEVICE long long column(long long element) const {
+        if (call.n <= 0xffffffff) return unsigned(element) % unsigned(call.columns);  // 64 bits take thrice as long
+        return element % call.columns;
+    }
+
+    // Where an element of an operand is: the rows of one half of an array have those of the other between them.
+    NPFUSE_DEVICE long long place(bool is_half, long long element) const {
+        return is_half ? 2 * element - column(element) : element;
+    }
+
+    NPFUSE_DEVICE void load(int i, long long first, bool whole, int count, T (&numbers)[length]) const {
+        const device::Input& input = call.inputs[i];
+        const bool halved = may_be_halved && call.halved_inputs[i];
+        if (input.data == nullptr) {
 #pragma unroll
             for (int k = 0; k < length; ++k) numbers[k] = T(input.value);
+        } else if (whole || !halved) {
+            load_pack<S>(input.data, place(halved, first), whole, count, numbers);
+        } else {
+#pragma unroll
+            for (int k = 0; k < length; ++k)
+                if (k < count) numbers[k] = to_compute(static_cast<const S*>(input.data)[place(true, first + k)]);
         }
     }
 
-    NPFUSE_DEVICE void add_bias(long long first, int count, T* x) const {
-        long long column = first % call.bias.columns;
+    NPFUSE_DEVICE void store(int i, long long first, bool whole, int count, const T (&numbers)[length]) const {
+        void* output = call.outputs[i];
+        const bool halved = may_be_halved && call.halved_outputs;
+        if (whole || !halved) {
+            store_rounded<S>(numbers, output, place(halved, first), whole, count);
+        } else {
 #pragma unroll
-        for (int k = 0; k < length; ++k) {
-            if (k < count) x[k] += to_compute(static_cast<const S*>(call.bias.data)[column]);
-            column = column + 1 == call.bias.columns ? 0 : column + 1;
+            for (int k = 0; k < length; ++k)
+                if (k < count) from_compute(numbers[k], static_cast<S*>(output)[place(true, first + k)]);
         }
+    }
+
+    NPFUSE_DEVICE void add_bias(long long first, bool whole, int count, T* x) const {
+        T bias[length] = {};
+        if (whole) {
+            load_pack<S>(call.bias, column(first), true, length, bias);
+        } else {
+#pragma unroll
+            for (int k = 0; k < length; ++k)
+                if (k < count) bias[k] = to_compute(static_cast<const S*>(call.bias)[column(first + k)]);
+        }
+#pragma unroll
+        for (int k = 0; k < length; ++k) x[k] += bias[k];
     }
 
     template <int... I>
@@ -95,10 +127,10 @@ private:
 template <class Formula, class S, int outputs>
 void launch_elementwise(const device::ElementwiseCall& call, device::Stream stream) {
     using Kernel = ElementwiseKernel<Formula, S, outputs>;
-    bool aligned = true;
-    for (int i = 0; i < Formula::inputs; ++i) aligned &= device::is_aligned(call.inputs[i].data);
-    for (int i = 0; i < outputs; ++i) aligned &= device::is_aligned(call.outputs[i]);
-    device::launch(Kernel{call, aligned}, device::blocks_for(call.n, Kernel::threads * Kernel::length), stream);
+    bool packed = call.columns % Kernel::length == 0 && device::is_aligned(call.bias);
+    for (int i = 0; i < Formula::inputs; ++i) packed &= device::is_aligned(call.inputs[i].data);
+    for (int i = 0; i < outputs; ++i) packed &= device::is_aligned(call.outputs[i]);
+    device::launch(Kernel{call, packed}, device::blocks_for(call.n, Kernel::threads * Kernel::length), stream);
 }
 
 template <class Formula, int outputs = 1>

@@ -6,30 +6,46 @@
 
 NPFUSE_FORMULAS_BEGIN
 
-// One number of a storage known only when the kernel runs.
-template <class T>
-NPFUSE_DEVICE T load_number(Storage storage, const void* array, long long i) {
-    T number[1] = {};
-    load_stored(storage, array, i, false, 1, number);
-    return number[0];
+// Calls f with numbers of a storage known only when the kernel runs.
+template <class F>
+NPFUSE_DEVICE auto with_numbers(Storage storage, const void* numbers, F f) {
+    switch (storage) {
+        case Storage::float16:
+            return f(static_cast<const float16*>(numbers));
+        case Storage::bfloat16:
+            return f(static_cast<const bfloat16*>(numbers));
+        case Storage::float32:
+            return f(static_cast<const float*>(numbers));
+        default:
+            return f(static_cast<const double*>(numbers));
+    }
 }
 
+// A warp for each block of numbers.
 struct SquaresKernel {
-    static constexpr int threads = 256;
-    using Groups = RowGroups<threads, threads>;
-    using Shared = Groups::Shared;
+    static constexpr int threads = 128;
+    using Sums = WarpSums<threads>;
+    using Shared = Sums::Shared;
 
     device::SquaresCall call;
 
     NPFUSE_DEVICE void operator()(const device::Block<threads>& block, Shared& shared) const {
-        const device::NormRecord& record = call.records[call.record_of_block[block.index]];
-        const long long begin = (block.index - record.first_block) * norm_block_length, left = record.size - begin;
-        Groups::sum(block, shared, left < norm_block_length ? left : norm_block_length, [&](int, long long j) {
-            const double scaled = load_number<double>(Storage(record.storage), record.data, begin + j) * call.factor;
-            return scaled * scaled;
+        const auto own = [&](int thread) { return block.index * Sums::runs + Sums::Groups::row_of(thread); };
+        Sums::each_run(block, shared, [&](int thread, auto add) {
+            if (own(thread) >= call.blocks) return;
+            const device::NormRecord& record = call.records[call.record_of_block[own(thread)]];
+            const long long begin = (own(thread) - record.first_block) * norm_block_length, left = record.size - begin;
+            const long long n = left < norm_block_length ? left : norm_block_length;
+            with_numbers(Storage(record.storage), record.data, [&](auto numbers) {
+                add(n, [&](long long j) {
+                    const double scaled = double(to_compute(numbers[begin + j])) * call.factor;
+                    return scaled * scaled;
+                });
+            });
         });
-        block.each([&](int thread) {
-            if (thread == 0) call.sums[block.index] = shared.lanes[0][0];
+        block.each_in_warps([&](int thread) {
+            if (Sums::Groups::place_of(thread) == 0 && own(thread) < call.blocks)
+                call.sums[own(thread)] = Sums::Groups::first_of(shared.sums, thread);
         });
     }
 };
@@ -59,7 +75,8 @@ struct RowSumKernel {
 
 private:
     NPFUSE_DEVICE double number(long long k, long long column) const {
-        return load_number<double>(call.storage, call.gradients, call.order[k] * call.length + column);
+        const long long i = call.order[k] * call.length + column;
+        return with_numbers(call.storage, call.gradients, [i](auto numbers) { return double(to_compute(numbers[i])); });
     }
 };
 
@@ -92,7 +109,9 @@ NPFUSE_FORMULAS_END
 
 namespace npfuse::device {
 
-void sum_squares(const SquaresCall& call, Stream stream) { launch(cuda::SquaresKernel{call}, call.blocks, stream); }
+void sum_squares(const SquaresCall& call, Stream stream) {
+    launch(cuda::SquaresKernel{call}, blocks_for(call.blocks, cuda::SquaresKernel::Sums::runs), stream);
+}
 
 void sum_rows(const RowSumCall& call, Stream stream) {
     launch(cuda::RowSumKernel{call}, blocks_for(call.rows * call.length, cuda::RowSumKernel::threads), stream);

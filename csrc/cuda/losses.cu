@@ -1,5 +1,7 @@
 #include "losses.h"
 
+#include "ordered_sum.h"
+
 namespace npfuse::device {
 
 Span<Loss> losses() { return cuda::LossLaunchers<cuda::Losses>::span; }

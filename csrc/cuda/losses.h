@@ -3,13 +3,13 @@
 #pragma once
 
 #define NPFUSE_ISA cuda
+#include <type_traits>
 #include <utility>
 
 #include "../loops/losses.h"
-#include "ordered_sum.h"
 #include "pack.h"
-#include "row_group.h"
 #include "table.h"
+#include "tile_sums.h"
 
 NPFUSE_FORMULAS_BEGIN
 
@@ -18,11 +18,9 @@ struct LossBlock {
     using T = compute_t<S>;
     using Formulas = Variant<Operation, variant>;
     static constexpr int threads = 256;
-    static constexpr int length = 4;
-    static constexpr int tile = threads * length;
+    static constexpr int length = pack_length<S>;
     static constexpr int inputs = 2 + static_cast<int>(operands_of<Operation>().count);
     static constexpr int parameter_total = static_cast<int>(parameter_count<Operation>());
-    using Groups = RowGroups<threads, threads>;
 
     template <int... I, int... P>
     static NPFUSE_FORMULA auto value(const T (&in)[inputs][length], const T* by, int k,
@@ -39,13 +37,16 @@ struct LossBlock {
     using Value =
         decltype(value(std::declval<const T (&)[inputs][length]>(), nullptr, 0, EachInput(), EachParameter()));
 
-    struct Shared {
-        union {
-            Value fused[tile];  // as the formula says them
-            double separate[tile];
-        };
-        typename Groups::Lanes lanes;
+    // A value and its weight, multiplied; or, where there are no weights, the value as the formula says it. A double
+    // holds whatever comes of floats, so that these are converted where they are computed: one warp alone adds up.
+    static constexpr bool is_exact = sizeof(T) == sizeof(float);
+    union ValueOrProduct {
+        Value value;
+        double product;
     };
+    using Term = std::conditional_t<is_exact, double, ValueOrProduct>;
+    using Tiles = TileSums<threads, length, 1, Term>;
+    using Shared = typename Tiles::Shared;
 
     device::LossCall call;
     T parameters[parameter_total + 1];
@@ -55,32 +56,36 @@ struct LossBlock {
     NPFUSE_DEVICE void operator()(const device::Block<threads>& block, Shared& shared) const {
         const long long begin = block.index * loss_block_length, left = call.n - begin;
         const long long total = left < loss_block_length ? left : loss_block_length;
-        const long long whole = total / loss_chunk * loss_chunk;
-        device::Own<double, threads> lane;
-        block.each([&](int thread) { lane[thread] = 0; });
-        for (long long first = 0; first < total; first += tile) {
-            const int count = total - first < tile ? static_cast<int>(total - first) : tile;
-            block.each([&](int thread) { compute(shared, begin + first, thread * length, count); });
-            block.each([&](int thread) {
-                if (thread >= lane_count) return;
-                for (int i = thread; i < count; i += lane_count)
-                    lane[thread] = is_fused ? fused_sum(lane[thread], shared.fused[i], first + i < whole)
-                                            : lane[thread] + shared.separate[i];
+        Tiles::sum(
+            block, shared, total,
+            [&](int thread, long long first, int count, Term* terms) {
+                compute(terms, begin + first, thread * length, count);
+            },
+            [&](double sum, const Term& term, long long i) {
+                if constexpr (is_exact)
+                    return sum + term;
+                else
+                    return is_fused ? fused(sum, term.value, i < total / loss_chunk * loss_chunk) : sum + term.product;
             });
-        }
-        Groups::add_lanes(block, shared.lanes, lane);
         block.each([&](int thread) {
-            if (thread == 0) call.sums[block.index] = shared.lanes[0][0];
+            if (thread == 0) call.sums[block.index] = shared.sums[0];
         });
     }
 
 private:
     // What is left over beside whole chunks is summed from zero first.
-    static NPFUSE_DEVICE double fused_sum(double lane, Value value, bool in_whole_chunk) {
-        return in_whole_chunk ? add_value(lane, value) : lane + add_value(0, value);
+    static NPFUSE_DEVICE double fused(double sum, Value value, bool in_whole_chunk) {
+        return in_whole_chunk ? add_value(sum, value) : sum + add_value(0, value);
     }
 
-    NPFUSE_DEVICE void compute(Shared& shared, long long first, int place, int total) const {
+    static NPFUSE_DEVICE Term term_of(bool is_fused, Value value, double product) {
+        if constexpr (is_exact)
+            return product;
+        else
+            return is_fused ? Term{.value = value} : Term{.product = product};
+    }
+
+    NPFUSE_DEVICE void compute(Term* terms, long long first, int place, int total) const {
         if (place >= total) return;
         const int count = total - place < length ? total - place : length;
         const bool pack = aligned && count == length;
@@ -91,13 +96,9 @@ private:
 #pragma unroll
         for (int k = 0; k < length; ++k) {
             const Value own = value(in, parameters, k, EachInput(), EachParameter());
-            if (is_fused) {
-                shared.fused[place + k] = own;
-            } else {
-                const double product = call.weight != nullptr ? to_double(own) * wide(weight[k]) : to_double(own);
-                shared.separate[place + k] = product;
-                values[k] = T(product);
-            }
+            const double product = call.weight != nullptr ? to_double(own) * wide(weight[k]) : to_double(own);
+            terms[Tiles::place(place + k)] = term_of(is_fused, own, product);
+            values[k] = T(product);
             if (call.gradient != nullptr) {
                 const T slope = gradient(in, parameters, k, EachInput(), EachParameter());
                 gradients[k] = call.weight != nullptr ? weighted(slope, weight[k], call.scale) : scaled(slope, scale);

@@ -1,4 +1,4 @@
-// How an optimizer's formula runs over many arrays in one launch: a block for each tile of 1,024 elements.
+// How an optimizer's formula runs over many arrays in one launch: a block for each tile of their elements.
 #define NPFUSE_ISA cuda
 #include <utility>
 
@@ -25,7 +25,7 @@ template <class Formula, class T, Extra extra>
 struct UpdateTile {
     using Shared = device::Nothing;
     static constexpr int threads = 256;
-    static constexpr int length = device::update_tile / threads;
+    static constexpr int length = 4, packs = device::update_tile / (threads * length);
     static constexpr int state_count = static_cast<int>(states_of<Formula>().count);
 
     device::UpdateCall call;
@@ -37,28 +37,74 @@ struct UpdateTile {
         const device::UpdateRecord& record = call.records[call.record_of_tile[tile]];
         block.each([&](int thread) {
             const long long first = (tile - record.first_tile) * device::update_tile + thread * length;
-            if (first < record.size) update(record, first, std::make_integer_sequence<int, state_count>());
+            if (first < record.size) update_as_stored(record, first);
         });
     }
 
 private:
-    template <int... K>
+    using EachState = std::make_integer_sequence<int, state_count>;
+
+    // What is stored in the usual ways is read by code that knows how, so that no read waits for another.
+    NPFUSE_DEVICE void update_as_stored(const device::UpdateRecord& record, long long first) const {
+        if constexpr (sizeof(T) == sizeof(float)) {
+            const auto is = [&](Storage parameter, Storage gradient) {
+                return Storage(record.parameter_storage) == parameter && Storage(record.gradient_storage) == gradient;
+            };
+            if (is(Storage::float32, Storage::float32)) return update<float, float>(record, first, EachState());
+            if (is(Storage::float16, Storage::float16)) return update<float16, float16>(record, first, EachState());
+            if (is(Storage::bfloat16, Storage::bfloat16)) return update<bfloat16, bfloat16>(record, first, EachState());
+        }
+        update<AnyStorage, AnyStorage>(record, first, EachState());
+    }
+
+    struct AnyStorage {};
+    template <class S>
+    static NPFUSE_DEVICE void load(unsigned char storage, const void* array, long long first, bool whole, int count,
+                                   T (&numbers)[length]) {
+        if constexpr (__is_same(S, AnyStorage))
+            load_stored(Storage(storage), array, first, whole, count, numbers);
+        else
+            load_pack<S>(array, first, whole, count, numbers);
+    }
+
+    // The packs of a thread are as far apart as the threads' first ones are together; all are read before any is
+    // written.
+    template <class P, class G, int... K>
     NPFUSE_DEVICE void update(const device::UpdateRecord& record, long long first,
                               std::integer_sequence<int, K...>) const {
-        const int count = record.size - first < length ? static_cast<int>(record.size - first) : length;
-        const bool whole = record.aligned && count == length;
-        T p[length], g[length], states[state_count + 1][length];
-        load_stored(Storage(record.parameter_storage), record.parameter, first, whole, count, p);
-        load_stored(Storage(record.gradient_storage), record.gradient, first, whole, count, g);
-        (load_pack<T>(record.states[K], first, whole, count, states[K]), ...);
+        T p[packs][length], g[packs][length], states[packs][state_count + 1][length];
 #pragma unroll
-        for (int i = 0; i < length; ++i) {
-            const T delta = Formula::step(by.scalars, incoming<extra>(by, g[i], p[i]), states[K][i]...);
-            p[i] = outgoing<extra>(by, p[i], delta);
-            ((states[K][i] = settled(states[K][i])), ...);
+        for (int i = 0; i < packs; ++i) {
+            const Place at = place(record, first, i);
+            if (at.count == 0) break;
+            load<P>(record.parameter_storage, record.parameter, at.first, at.whole, at.count, p[i]);
+            load<G>(record.gradient_storage, record.gradient, at.first, at.whole, at.count, g[i]);
+            (load_pack<T>(record.states[K], at.first, at.whole, at.count, states[i][K]), ...);
         }
-        put_back(record, p, first, whole, count);
-        (store_pack<T>(states[K], record.states[K], first, whole, count), ...);
+#pragma unroll
+        for (int i = 0; i < packs; ++i) {
+            const Place at = place(record, first, i);
+            if (at.count == 0) break;
+#pragma unroll
+            for (int k = 0; k < length; ++k) {
+                const T delta = Formula::step(by.scalars, incoming<extra>(by, g[i][k], p[i][k]), states[i][K][k]...);
+                p[i][k] = outgoing<extra>(by, p[i][k], delta);
+                ((states[i][K][k] = settled(states[i][K][k])), ...);
+            }
+            put_back(record, p[i], at.first, at.whole, at.count);
+            (store_pack<T>(states[i][K], record.states[K], at.first, at.whole, at.count), ...);
+        }
+    }
+
+    struct Place {
+        long long first;
+        int count;
+        bool whole;
+    };
+    static NPFUSE_DEVICE Place place(const device::UpdateRecord& record, long long first, int pack) {
+        const long long own = first + pack * threads * length, left = record.size - own;
+        const int count = left >= length ? length : left > 0 ? static_cast<int>(left) : 0;
+        return {own, count, record.aligned && count == length};
     }
 
     NPFUSE_DEVICE void put_back(const device::UpdateRecord& record, const T (&p)[length], long long first, bool whole,

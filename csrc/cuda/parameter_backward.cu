@@ -1,6 +1,6 @@
 #include "column_sums.h"
 #include "ordered_sum.h"
-#include "row_group.h"
+#include "tile_sums.h"
 
 NPFUSE_FORMULAS_BEGIN
 
@@ -17,27 +17,47 @@ struct ParameterBackward {
 // A segment of a row, by a block: rows are summed in segments of a fixed length.
 template <class Body, class S>
 struct RowSegment {
-    static constexpr int threads = 256;
-    using Groups = RowGroups<threads, threads>;
-    using Shared = Groups::Shared;
+    static constexpr int threads = 256, depth = 4;
+    using Tiles = TileSums<threads, 1, depth>;
+    using Shared = typename Tiles::Shared;
 
     device::MatrixCall call;
     long long segments;
 
     NPFUSE_DEVICE void operator()(const device::Block<threads>& block, Shared& shared) const {
-        const long long row = block.index / segments, first = block.index % segments * sum_segment;
-        const long long left = call.columns - first;
-        Groups::sum(block, shared, left < sum_segment ? left : sum_segment, [&](int, long long j) {
-            const long long element = row * call.columns + first + j;
-            compute_t<S> numbers[Body::inputs];
-            load_operands<S>(call, element, row % call.period, numbers);
-            const auto both = Body::apply(numbers);
-            from_compute(both.hi, static_cast<S*>(call.output)[element]);
-            return double(both.lo);
-        });
+        const long long row = block.index / segments, begin = block.index % segments * sum_segment;
+        const long long left = call.columns - begin;
+        Tiles::sum(
+            block, shared, left < sum_segment ? left : sum_segment,
+            [&](int thread, long long first, int count, double* terms) {
+                compute(thread, row, begin + first, count, terms);
+            },
+            [](double sum, double next, long long) { return sum + next; });
         block.each([&](int thread) {
-            if (thread == 0) call.partial[call.rows + block.index] = shared.lanes[0][0];
+            if (thread == 0) call.partial[call.rows + block.index] = shared.sums[0];
         });
+    }
+
+private:
+    // All is read before anything is written, lest one waits for the other.
+    NPFUSE_DEVICE void compute(int thread, long long row, long long first, int count, double* terms) const {
+        const long long element = row * call.columns + first;
+        compute_t<S> numbers[depth][Body::inputs][1];
+#pragma unroll
+        for (int k = 0; k < depth; ++k) {
+            const int i = k * threads + thread;
+            if (i >= count) continue;
+            load_inputs<S>(call, false, element + i, numbers[k]);
+            load_inputs<S>(call, true, row % call.period, numbers[k]);
+        }
+#pragma unroll
+        for (int k = 0; k < depth; ++k) {
+            const int i = k * threads + thread;
+            if (i >= count) continue;
+            const auto both = applied<Body>(numbers[k], 0);
+            from_compute(both.hi, static_cast<S*>(call.output)[element + i]);
+            terms[Tiles::place(i)] = double(both.lo);
+        }
     }
 };
 

@@ -1,8 +1,7 @@
-// Losses of rows of class scores: the passes of loops/row_losses.h, each row by a warp, or by a whole block where there
-// are many classes.
+// Losses of rows of class scores: the passes of loops/row_losses.h.
 #define NPFUSE_ISA cuda
 #include "../loops/row_losses.h"
-#include "rows.h"
+#include "row_pass.h"
 
 NPFUSE_FORMULAS_BEGIN
 
@@ -21,9 +20,9 @@ struct RowLossState {
     T at_peak, at_label;
 };
 
-template <class Operation, class S, int width>
-struct RowLossKernel {
-    using Pass = RowPass<S, width>;
+template <class Operation, class S, class Form>
+struct RowLossBlock {
+    using Pass = RowPass<S, Form>;
     using T = typename Pass::T;
     using State = RowLossState<Operation, T>;
     static constexpr int threads = Pass::threads;
@@ -36,20 +35,21 @@ struct RowLossKernel {
     device::RowLossCall call;
 
     NPFUSE_DEVICE void operator()(const device::Block<threads>& block, Shared& shared) const {
-        const Pass pass(call.rows, block, shared.pass);
+        Pass pass(call.rows, block, shared.pass);
         const auto state = [&](int thread) -> State& { return shared.states[Pass::Groups::row_of(thread)]; };
         begin(pass, state);
         if constexpr (Operation::is_normalised) {
-            sum_up(pass, state);
-            if (call.rows.output != nullptr) write_normalised(pass, state);
+            pass.hold(0);
+            if (call.rows.inputs[1] != nullptr) pass.hold(1);
+            run_normalised(pass, state);
         } else {
             if (call.rows.output != nullptr)
-                pass.write([&](int thread, long long j) {
-                    const State& row = state(thread);
-                    return j == row.label && !row.ignored ? T(-row.weight * call.scale) : T(0);
+                pass.write([&](const RowElement& e) {
+                    const State& row = state(e.thread);
+                    return e.j == row.label && !row.ignored ? T(-row.weight * call.scale) : T(0);
                 });
         }
-        block.each([&](int thread) {
+        pass.each_thread([&](int thread) {
             if (!Pass::is_first(thread) || !pass.is_own(thread)) return;
             const double value = state(thread).ignored ? 0 : state(thread).sums.value();
             call.values[pass.row(thread)] = value;
@@ -70,7 +70,7 @@ private:
             const bool weighted = call.labels != nullptr && call.class_weights != nullptr && !row.ignored;
             row.weight = weighted ? call.class_weights[row.label] : 1;
             if constexpr (!Operation::is_normalised) {
-                if (!row.ignored) row.sums = {-row.weight * wide(pass.input(0, thread, row.label))};
+                if (!row.ignored) row.sums = {-row.weight * wide(pass.stored(0, thread, row.label))};
             }
         });
     }
@@ -80,19 +80,21 @@ private:
     NPFUSE_DEVICE double kept() const { return 1 - call.parameters[0]; }
 
     // The target of an element: its probability, smoothed and weighted.
-    NPFUSE_DEVICE T target(const Pass& pass, int thread, long long j) const {
-        T target = T(share());
-        if (call.rows.inputs[1] != nullptr) target = fma(pass.input(1, thread, j), T(kept()), T(share()));
+    NPFUSE_DEVICE T smoothed(T probability, long long j) const {
+        const T target = fma(probability, T(kept()), T(share()));
         return call.class_weights != nullptr ? T(wide(target) * call.class_weights[j]) : target;
     }
+    NPFUSE_DEVICE T target(const Pass& pass, const RowElement& e) const {
+        return smoothed(call.rows.inputs[1] != nullptr ? pass.input(1, e) : T(0), e.j);
+    }
 
-    template <class StateOf>
-    NPFUSE_DEVICE T term(const Pass& pass, StateOf state, int thread, long long j) const {
-        return j == state(thread).peak ? T(0) : pass.terms(thread).term(pass.input(0, thread, j));
+    // What the sums and the gradient are made of, of any element's prediction but the largest.
+    static NPFUSE_DEVICE T term(const Pass& pass, int thread, T prediction) {
+        return pass.terms(thread).term(prediction);
     }
 
     template <class StateOf>
-    NPFUSE_DEVICE void sum_up(const Pass& pass, StateOf state) const {
+    NPFUSE_DEVICE void run_normalised(Pass& pass, StateOf state) const {
         pass.find_maxima(0);
         pass.find_first_maximum(0);
         pass.each_thread([&](int thread) {
@@ -102,72 +104,75 @@ private:
             row.sums.maximum = wide(pass.maximum(thread));
             row.sums.z_loss = call.parameters[1];
         });
-        if (is_spread()) {
-            pass.sum([&](int thread, long long j) {
-                const T share_of = target(pass, thread, j);
-                const double distance = wide(pass.maximum(thread)) - wide(pass.input(0, thread, j));
-                return share_of == T(0) ? 0.0 : wide(share_of) * distance;
-            });
-            pass.each_thread([&](int thread) {
-                if (Pass::is_first(thread)) state(thread).sums.distance = pass.total(thread);
-            });
-            pass.sum([&](int thread, long long j) {
-                return wide(j == state(thread).peak ? T(0) : target(pass, thread, j));
-            });
-            pass.each_thread([&](int thread) {
-                State& row = state(thread);
-                if (!Pass::is_first(thread)) return;
-                row.sums.target_elsewhere = pass.total(thread);
-                if (row.peak < call.rows.n) row.sums.target_at_peak = wide(target(pass, thread, row.peak));
-            });
-        }
-        pass.sum([&](int thread, long long j) { return wide(term(pass, state, thread, j)); });
+        if (is_spread()) sum_targets(pass, state);
+        const auto term_of = pass.kept(0, [this, &pass, state](const RowElement& e) {
+            return e.j == state(e.thread).peak ? T(0) : term(pass, e.thread, pass.input(0, e));
+        });
+        pass.sum(term_of);
         pass.each_thread([&](int thread) {
-            if (Pass::is_first(thread)) finish(pass, state, thread);
+            if (Pass::is_first(thread)) finish(pass, state(thread), thread);
+        });
+        if (call.rows.output == nullptr) return;
+        const bool spreads = is_spread();
+        pass.write([&](const RowElement& e) {
+            const State& row = state(e.thread);
+            if (row.ignored) return T(0);
+            if (e.j == row.peak) return row.at_peak;
+            if (e.j == row.label) return row.at_label;
+            const T spread = spreads ? scaled_sum(target(pass, e), narrowed<T>(-call.scale), T(0)) : T(0);
+            return scaled_sum(term_of(e), narrowed<T>(row.factor), spread);
         });
     }
 
     template <class StateOf>
-    NPFUSE_DEVICE void finish(const Pass& pass, StateOf state, int thread) const {
-        State& row = state(thread);
+    NPFUSE_DEVICE void sum_targets(const Pass& pass, StateOf state) const {
+        pass.sum([&](const RowElement& e) {
+            const T share_of = target(pass, e);
+            const double distance = wide(pass.maximum(e.thread)) - wide(pass.input(0, e));
+            return share_of == T(0) ? 0.0 : wide(share_of) * distance;
+        });
+        pass.each_thread([&](int thread) {
+            if (Pass::is_first(thread)) state(thread).sums.distance = pass.total(thread);
+        });
+        pass.sum([&](const RowElement& e) { return e.j == state(e.thread).peak ? T(0) : target(pass, e); });
+        pass.each_thread([&](int thread) {
+            State& row = state(thread);
+            if (!Pass::is_first(thread)) return;
+            row.sums.target_elsewhere = pass.total(thread);
+            if (row.peak >= call.rows.n) return;
+            const T probability = call.rows.inputs[1] != nullptr ? pass.stored(1, thread, row.peak) : T(0);
+            row.sums.target_at_peak = wide(smoothed(probability, row.peak));
+        });
+    }
+
+    NPFUSE_DEVICE void finish(const Pass& pass, State& row, int thread) const {
         const bool has_label = call.labels != nullptr && !row.ignored;
-        const T maximum = pass.maximum(thread);
+        const T maximum = pass.maximum(thread), at_label = has_label ? pass.stored(0, thread, row.label) : T(0);
         if (has_label) {
             const double target = row.weight * kept();
             (row.label == row.peak ? row.sums.target_at_peak : row.sums.target_elsewhere) += target;
-            if (target != 0) row.sums.distance += target * (wide(maximum) - wide(pass.input(0, thread, row.label)));
+            if (target != 0) row.sums.distance += target * (wide(maximum) - wide(at_label));
         }
         // Infinity and NaN are no maximum that a row can be compared to.
         row.sums.rest = pass.total(thread) / RowTerms<T>::unit + wide(maximum - maximum);
         row.factor = row.sums.term_factor() / RowTerms<T>::unit * call.scale;
-        if (has_label) {
-            const double own = wide(term(pass, state, thread, row.label));
+        if (has_label && row.label != row.peak) {
+            const double own = wide(term(pass, thread, at_label));
             row.at_label = T(own * row.factor - row.weight * (kept() + share()) * call.scale);
         }
         row.at_peak = T(row.sums.peak_gradient() * call.scale);
     }
+};
 
-    template <class StateOf>
-    NPFUSE_DEVICE void write_normalised(const Pass& pass, StateOf state) const {
-        pass.write([&](int thread, long long j) {
-            const State& row = state(thread);
-            if (row.ignored) return T(0);
-            if (j == row.peak) return row.at_peak;
-            if (j == row.label) return row.at_label;
-            const T spread = is_spread() ? scaled_sum(target(pass, thread, j), narrowed<T>(-call.scale), T(0)) : T(0);
-            return scaled_sum(term(pass, state, thread, j), narrowed<T>(row.factor), spread);
-        });
-    }
+template <class Operation, class S>
+struct RowLossKernel {
+    template <class Form>
+    using In = RowLossBlock<Operation, S, Form>;
 };
 
 template <class Operation, class S>
 void launch_row_loss(const device::RowLossCall& call, device::Stream stream) {
-    using Narrow = RowLossKernel<Operation, S, 32>;
-    using Wide = RowLossKernel<Operation, S, 256>;
-    if (call.rows.n <= short_row)
-        device::launch(Narrow{call}, device::blocks_for(call.rows.rows, Narrow::Pass::rows), stream);
-    else
-        device::launch(Wide{call}, call.rows.rows, stream);
+    launch_on_rows<RowLossKernel<Operation, S>::template In>(call.rows, stream, call);
 }
 
 struct LabelWeightKernel {
@@ -190,9 +195,9 @@ struct LabelWeightKernel {
     }
 };
 
-template <class S, int width>
-struct ProbabilityWeightKernel {
-    using Pass = RowPass<S, width>;
+template <class S, class Form>
+struct ProbabilityWeightBlock {
+    using Pass = RowPass<S, Form>;
     using Shared = typename Pass::Shared;
     static constexpr int threads = Pass::threads;
 
@@ -200,22 +205,24 @@ struct ProbabilityWeightKernel {
     double* weights;
 
     NPFUSE_DEVICE void operator()(const device::Block<threads>& block, Shared& shared) const {
-        const Pass pass(call.rows, block, shared);
-        pass.sum([&](int thread, long long j) { return wide(pass.input(1, thread, j)) * call.class_weights[j]; });
-        block.each([&](int thread) {
+        Pass pass(call.rows, block, shared);
+        pass.hold(1);
+        pass.sum([&](const RowElement& e) { return wide(pass.input(1, e)) * call.class_weights[e.j]; });
+        pass.each_thread([&](int thread) {
             if (Pass::is_first(thread) && pass.is_own(thread)) weights[pass.row(thread)] = pass.total(thread);
         });
     }
 };
 
 template <class S>
+struct ProbabilityWeightKernel {
+    template <class Form>
+    using In = ProbabilityWeightBlock<S, Form>;
+};
+
+template <class S>
 void weigh_probabilities(const device::RowLossCall& call, double* weights, device::Stream stream) {
-    using Narrow = ProbabilityWeightKernel<S, 32>;
-    using Wide = ProbabilityWeightKernel<S, 256>;
-    if (call.rows.n <= short_row)
-        device::launch(Narrow{call, weights}, device::blocks_for(call.rows.rows, Narrow::Pass::rows), stream);
-    else
-        device::launch(Wide{call, weights}, call.rows.rows, stream);
+    launch_on_rows<ProbabilityWeightKernel<S>::template In>(call.rows, stream, call, weights);
 }
 
 template <class... Operations>

@@ -13,17 +13,13 @@ struct Input {
     double value;
 };
 
-// Added along the last axis to what an activation is computed of; none where data is null.
-struct Bias {
-    const void* data;
-    long long columns;
-};
-
 struct ElementwiseCall {
     Input inputs[max_operands];
     void* outputs[2];
     long long n;
-    Bias bias;
+    long long columns;  // the length of a row, where one of these is of rows, else 0
+    const void* bias;   // added along rows to what an activation is computed of; may be null
+    bool halved_inputs[max_operands], halved_outputs;  // whose rows are every other one of an array
 };
 
 using ElementwiseLauncher = void (*)(const ElementwiseCall& call, Stream stream);
@@ -145,7 +141,7 @@ struct UpdateRecord {
     unsigned char aligned;  // every pointer to 16 bytes
 };
 
-inline constexpr int update_tile = 1024;
+inline constexpr int update_tile = 2048;
 
 struct UpdateCall {
     const UpdateRecord* records;  // in device memory

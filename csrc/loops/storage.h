@@ -58,6 +58,10 @@ NPFUSE_FORMULA float to_compute(bfloat16 x) { return __builtin_bit_cast(float, u
 NPFUSE_FORMULA float to_compute(float16 x) {
 #if defined(NPFUSE_FLOAT16_INSTRUCTIONS)
     return _cvtsh_ss(x.bits);
+#elif defined(__CUDA_ARCH__)
+    float result;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(result) : "h"(x.bits));
+    return result;
 #else
     uint32_t sign = uint32_t(x.bits & 0x8000u) << 16;
     uint32_t magnitude = uint32_t(x.bits & 0x7fffu) << 13;
@@ -84,13 +88,19 @@ NPFUSE_FORMULA uint16_t rounded_half(float x) {
 }
 
 NPFUSE_FORMULA void from_compute(float x, bfloat16& stored) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+    asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(stored.bits) : "f"(x));
+#else
     uint16_t quiet = uint16_t((__builtin_bit_cast(uint32_t, x) >> 16) | 0x40u);
     stored.bits = x != x ? quiet : rounded_half(x);
+#endif
 }
 
 NPFUSE_FORMULA void from_compute(float x, float16& stored) {
 #if defined(NPFUSE_FLOAT16_INSTRUCTIONS)
     stored.bits = _cvtss_sh(x, _MM_FROUND_TO_NEAREST_INT);
+#elif defined(__CUDA_ARCH__)
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(stored.bits) : "f"(x));
 #else
     uint32_t bits = __builtin_bit_cast(uint32_t, x);
     uint32_t sign = (bits >> 16) & 0x8000u;

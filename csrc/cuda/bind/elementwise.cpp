@@ -16,8 +16,8 @@ Span<Elementwise> family(const std::string& name) {
 }
 
 void run(const Place& place, const std::string& family_name, std::size_t index, std::size_t storage,
-         const std::vector<GivenInput>& inputs, const std::vector<Address>& outputs, long long n, Address bias,
-         long long columns) {
+         const std::vector<GivenInput>& inputs, const std::vector<Address>& outputs, long long n, long long columns,
+         Address bias, const std::vector<std::size_t>& halved_inputs, bool halved_outputs) {
     const Span<Elementwise> entries = family(family_name);
     if (index >= entries.count || storage >= storage_count) throw py::index_error("no such kernel");
     const Elementwise& kernel = entries[index];
@@ -29,7 +29,10 @@ void run(const Place& place, const std::string& family_name, std::size_t index, 
         call.inputs[i] = {at(inputs[i].first.value_or(0)), inputs[i].second};
     for (std::size_t i = 0; i < outputs.size(); ++i) call.outputs[i] = at(outputs[i]);
     call.n = n;
-    call.bias = {at(bias), columns};
+    call.columns = columns;
+    call.bias = at(bias);
+    for (const std::size_t i : halved_inputs) call.halved_inputs[i] = true;
+    call.halved_outputs = halved_outputs;
     const Use use(place.device);
     kernel.launch[storage](call, place.stream());
 }
@@ -38,7 +41,8 @@ void run(const Place& place, const std::string& family_name, std::size_t index, 
 
 void register_elementwise(py::module_& module) {
     module.def("run_elementwise", &run, py::arg("place"), py::arg("family"), py::arg("index"), py::arg("storage"),
-               py::arg("inputs"), py::arg("outputs"), py::arg("n"), py::arg("bias") = 0, py::arg("columns") = 0);
+               py::arg("inputs"), py::arg("outputs"), py::arg("n"), py::arg("columns") = 0, py::arg("bias") = 0,
+               py::arg("halved_inputs") = std::vector<std::size_t>(), py::arg("halved_outputs") = false);
 }
 
 }  // namespace npfuse::device::bind

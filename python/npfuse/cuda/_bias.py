@@ -67,8 +67,8 @@ def bias_act(
         ],
         [address],
         operand.size,
-        bias_address,
-        operand.shape[-1],
+        columns=operand.shape[-1],
+        bias=bias_address,
     )
     work.written(target, address)
     return result

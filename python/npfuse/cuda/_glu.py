@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from npfuse import _native
@@ -14,13 +15,16 @@ __all__ = ["glu", "glu_backward"]
 NUMBER = list(_native.operations["gated"]).index("sigmoid_glu")
 
 
-def _halves(operand: Operand, axis: int) -> tuple[Operand, Operand]:
+def _columns(operand: Operand, axis: int) -> int:
+    """Return how many numbers of each half follow each other in C order."""
     length = operand.shape[axis]
     if length % 2:
         raise ValueError(f"x: expected an even length along axis {axis}, got {length}")
-    shape = (*operand.shape[:axis], length // 2, *operand.shape[axis + 1 :])
-    way = length // 2 * operand.strides[axis]
-    return operand._replace(shape=shape), operand._replace(shape=shape, pointer=operand.pointer + way)
+    return math.prod(operand.shape[axis:]) // 2
+
+
+def _half_shape(operand: Operand, axis: int) -> tuple[int, ...]:
+    return (*operand.shape[:axis], operand.shape[axis] // 2, *operand.shape[axis + 1 :])
 
 
 def glu(x: Any, axis: int = -1, *, stream: Any = None) -> Any:
@@ -42,11 +46,22 @@ def glu(x: Any, axis: int = -1, *, stream: Any = None) -> Any:
     """
     work = Work("x", x, stream)
     operand = work.take("x", x)
-    values, gate = _halves(operand, checked_axis(axis, operand))
-    result, target = work.allocated(values.shape, operand.storage)
-    inputs = [(work.contiguous(half), 0.0) for half in (gate, values)]
-    storage = _storage.FLOATS.index(operand.storage)
-    work.native.run_elementwise(work.place, "gated_forward", NUMBER, storage, inputs, [target.pointer], target.size)
+    axis = checked_axis(axis, operand)
+    columns = _columns(operand, axis)
+    result, target = work.allocated(_half_shape(operand, axis), operand.storage)
+    values = work.contiguous(operand)
+    gate = values + columns * _storage.itemsize(operand.storage)
+    work.native.run_elementwise(
+        work.place,
+        "gated_forward",
+        NUMBER,
+        _storage.FLOATS.index(operand.storage),
+        [(gate, 0.0), (values, 0.0)],
+        [target.pointer],
+        target.size,
+        columns=columns,
+        halved_inputs=[0, 1],
+    )
     return result
 
 
@@ -72,16 +87,25 @@ def glu_backward(dy: Any, x: Any, axis: int = -1, *, stream: Any = None) -> Any:
     work = Work("x", x, stream)
     operand = work.take("x", x)
     axis = checked_axis(axis, operand)
-    values, gate = _halves(operand, axis)
+    columns = _columns(operand, axis)
     gradient = work.take("dy", dy, operand.storage)
-    if gradient.shape != values.shape:
-        raise ValueError(f"dy: expected the shape of the output, {values.shape}, got {gradient.shape}")
+    if gradient.shape != _half_shape(operand, axis):
+        raise ValueError(
+            f"dy: expected the shape of the output, {_half_shape(operand, axis)}, got {gradient.shape}"
+        )
     result, target = work.allocated(operand.shape, operand.storage)
-    dvalues, dgate = _halves(target, axis)
-    addresses = [work.writing(half) for half in (dgate, dvalues)]
-    inputs = [(work.contiguous(each), 0.0) for each in (gradient, gate, values)]
-    storage = _storage.FLOATS.index(operand.storage)
-    work.native.run_elementwise(work.place, "gated_backward", NUMBER, storage, inputs, addresses, values.size)
-    for half, address in zip((dgate, dvalues), addresses, strict=True):
-        work.written(half, address)
+    values, dvalues = work.contiguous(operand), target.pointer
+    apart = columns * _storage.itemsize(operand.storage)
+    work.native.run_elementwise(
+        work.place,
+        "gated_backward",
+        NUMBER,
+        _storage.FLOATS.index(operand.storage),
+        [(work.contiguous(gradient), 0.0), (values + apart, 0.0), (values, 0.0)],
+        [dvalues + apart, dvalues],
+        gradient.size,
+        columns=columns,
+        halved_inputs=[1, 2],
+        halved_outputs=True,
+    )
     return result
