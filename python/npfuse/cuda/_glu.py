@@ -18,9 +18,8 @@ def _halves(operand: Operand, axis: int) -> tuple[Operand, Operand]:
     length = operand.shape[axis]
     if length % 2:
         raise ValueError(f"x: expected an even length along axis {axis}, got {length}")
-    shape = (*operand.shape[:axis], length // 2, *operand.shape[axis + 1 :])
-    way = length // 2 * operand.strides[axis]
-    return operand._replace(shape=shape), operand._replace(shape=shape, pointer=operand.pointer + way)
+    shape, strides = (*operand.shape[:axis], length // 2, *operand.shape[axis + 1 :]), operand.strides
+    return operand.seen_as(shape, strides), operand.seen_as(shape, strides, length // 2 * strides[axis])
 
 
 def glu(x: Any, axis: int = -1, *, stream: Any = None) -> Any:
@@ -45,7 +44,7 @@ def glu(x: Any, axis: int = -1, *, stream: Any = None) -> Any:
     values, gate = _halves(operand, checked_axis(axis, operand))
     result, target = work.allocated(values.shape, operand.storage)
     inputs = [(work.contiguous(half), 0.0) for half in (gate, values)]
-    storage = _storage.FLOATS.index(operand.storage)
+    storage = _storage.NUMBERS[operand.storage]
     work.native.run_elementwise(work.place, "gated_forward", NUMBER, storage, inputs, [target.pointer], target.size)
     return result
 
@@ -80,8 +79,7 @@ def glu_backward(dy: Any, x: Any, axis: int = -1, *, stream: Any = None) -> Any:
     dvalues, dgate = _halves(target, axis)
     addresses = [work.writing(half) for half in (dgate, dvalues)]
     inputs = [(work.contiguous(each), 0.0) for each in (gradient, gate, values)]
-    storage = _storage.FLOATS.index(operand.storage)
+    storage = _storage.NUMBERS[operand.storage]
     work.native.run_elementwise(work.place, "gated_backward", NUMBER, storage, inputs, addresses, values.size)
-    for half, address in zip((dgate, dvalues), addresses, strict=True):
-        work.written(half, address)
+    work.written()
     return result
