@@ -1,12 +1,14 @@
 """How arrays of other libraries reach a GPU's kernels, and what is refused, by a message that names it."""
 
+from types import ModuleType
+
 import numpy as np
 import pytest
 
 import npfuse as nf
 from gpu import DTYPES, Device, Foreign, assert_same_bits
 from npfuse import cuda
-from npfuse.cuda import _device, _libraries, _storage
+from npfuse.cuda import _device, _libraries, _storage, _torch, _where, _work
 
 NOT_THERE = {
     "Optimizer",
@@ -136,9 +138,22 @@ def test_parameters_round_as_in_an_array() -> None:
             assert _storage.rounded(value, np.dtype(dtype).name) == expected
 
 
+def test_a_number_too_large_for_a_storage_is_infinite() -> None:
+    for storage in ("float16", "bfloat16", "float32"):
+        assert _storage.rounded(-1e39, storage) == -np.inf
+    assert _storage.rounded(-1e39, "float64") == -1e39
+
+
 class OfAnotherDevice(OnlyDlpack):
     def __dlpack_device__(self) -> tuple[int, int]:
         return self.array.__dlpack_device__()[0], 1
+
+
+def of_bools(x: cuda.Array) -> Foreign:
+    numbers = x.get()
+    foreign = Foreign(x, numbers, numbers)
+    foreign.interface = {**foreign.interface, "typestr": "|b1", "strides": None}
+    return foreign
 
 
 BAD_CALLS = [
@@ -154,6 +169,12 @@ BAD_CALLS = [
     (lambda x: cuda.swiglu_backward(x, x, x, out=x), TypeError, "out must be a tuple of 2"),
     (lambda x: cuda.swiglu_backward(x, x, x, out=(x, x)), ValueError, r"out\[1\] shares memory"),
     (lambda x: cuda.elu(x, beta=1), TypeError, "beta"),
+    (lambda x: cuda.elu(), TypeError, "missing a required .*argument: 'x'"),
+    (lambda x: cuda.elu(x, 1, 2), TypeError, "too many positional arguments"),
+    (lambda x: cuda.elu(x, 1, alpha=1), TypeError, "multiple values for argument 'alpha'"),
+    (lambda x: cuda.relu_backward(x), TypeError, "missing a required .*argument: 'x'"),
+    (lambda x: cuda.relu(x=x), TypeError, "'x'.* positional"),
+    (lambda x: cuda.gelu(of_bools(x)), TypeError, "x must be of float16, .* got bool"),
     (lambda x: cuda.softmax(x, axis=2), ValueError, "axis"),
     (lambda x: cuda.softmax_backward(x, cuda.asarray(array((4, 3)))), ValueError, "dy must be of shape"),
     (lambda x: cuda.maxout(x, 3), ValueError, "3 does not divide"),
@@ -180,6 +201,65 @@ def test_read_only_outputs_are_refused(device: Device) -> None:
     with pytest.raises(ValueError, match="out is read-only"):
         cuda.gelu(cuda.asarray(numbers), out=foreign)
     assert_same_bits(target.get(), numbers)
+
+
+def test_parameters_may_be_given_by_place_by_name_or_not_at_all(device: Device) -> None:
+    x = array()
+    there = cuda.asarray(x)
+    assert_same_bits(cuda.elu(there, 0.5).get(), nf.elu(x, 0.5))
+    assert_same_bits(cuda.elu(there, alpha=0.5, out=there).get(), nf.elu(x, 0.5))
+    assert_same_bits(cuda.elu(cuda.asarray(x)).get(), nf.elu(x))
+
+
+@pytest.fixture
+def torch_on_the_device(device: Device, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """PyTorch, whose tensors on the CPU are taken for such on the emulated device, or on its own one."""
+    torch = pytest.importorskip("torch")
+    if device.kind == "gpu":
+        if not torch.cuda.is_available():
+            pytest.skip("PyTorch sees no GPU")
+        monkeypatch.setattr(torch, "from_numpy", lambda numbers: torch.as_tensor(numbers, device="cuda:0"))
+        return torch
+    monkeypatch.setattr(_torch, "number_of_gpu", lambda tensor: 0)
+    for module in (_work, _where):
+        monkeypatch.setattr(module, "current_stream", lambda library, number: 5 if library == "torch" else 0)
+    return torch
+
+
+@pytest.mark.parametrize("view", [np.s_[:], np.s_[:, 1:], np.s_[1], np.s_[::2, ::3], np.s_[:, :0], np.s_[1, 1]])
+def test_torch_tensors_are_asked_directly(
+    torch_on_the_device: ModuleType, monkeypatch: pytest.MonkeyPatch, view: object
+) -> None:
+    torch = torch_on_the_device
+    monkeypatch.setattr(torch.Tensor, "__dlpack__", None)
+    x = array()
+    source, target = torch.from_numpy(x)[view], torch.from_numpy(np.zeros_like(x))[view]
+    assert cuda.gelu(source, out=target) is target
+    assert_same_bits(target.cpu().numpy(), nf.gelu(x[view]))
+    with pytest.raises(TypeError, match=r"x must be of float16, .* got int32"):
+        cuda.gelu(torch.from_numpy(x.astype(np.int32)))
+
+
+def test_work_elsewhere_waits_for_torch_once(
+    device: Device, torch_on_the_device: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if device.kind == "gpu":
+        pytest.skip("the streams are made up")
+    waits: list[tuple[int, int]] = []
+    monkeypatch.setattr(device.module, "wait_for", lambda place, earlier: waits.append((place.stream, earlier)))
+    x, y = (torch_on_the_device.from_numpy(array()) for _ in "xy")
+    cuda.gelu(x, out=y)
+    assert not waits
+    cuda.gelu(x, out=y, stream=77)
+    assert waits == [(77, 5)]
+    cuda.gelu(cuda.asarray(array()), out=y)
+    assert waits[1:] == [(0, 5)]
+
+
+def test_torch_tensors_that_are_more_than_their_numbers_are_refused(torch_on_the_device: ModuleType) -> None:
+    tensor = torch_on_the_device.from_numpy(array()).requires_grad_()
+    with pytest.raises(TypeError, match=r"x (cannot be handed over|is in the CPU's memory)"):
+        cuda.gelu(tensor)
 
 
 def test_torch_tensors_on_the_cpu_are_refused(device: Device) -> None:

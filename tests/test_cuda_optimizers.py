@@ -227,6 +227,112 @@ def test_gradients_may_have_any_layout(device: Device) -> None:
     assert_same_bits(on_gpu.get(), on_cpu)
 
 
+def test_gradients_may_be_others_in_the_next_step(device: Device) -> None:
+    """Another array, another dtype, and a foreign one that comes to lie elsewhere."""
+    random = np.random.default_rng(3)
+    table = random.normal(size=(2, 5)).astype(np.float32)
+    on_gpu, on_cpu = cuda.asarray(np.ones(5, np.float32)), np.ones(5, np.float32)
+    there = cuda.asarray(table)
+    foreign = Foreign(there, table, table[0])
+    optimizers = cuda.Adam([on_gpu]), nf.Adam([on_cpu])
+
+    def step(grad: object, same: np.ndarray) -> None:
+        optimizers[0].step([grad])
+        optimizers[1].step([same])
+        assert_same_bits(on_gpu.get(), on_cpu)
+
+    for dtype in DTYPES:
+        grad = random.normal(size=5).astype(dtype)
+        step(cuda.asarray(grad), grad)
+    step(foreign, table[0])
+    foreign.interface = Foreign(there, table, table[1]).interface
+    step(foreign, table[1])
+    foreign.interface = Foreign(there, table, table[1, ::-1]).interface
+    step(foreign, table[1, ::-1])
+
+
+def test_what_is_wrong_only_in_the_second_step_is_refused(device: Device) -> None:
+    numbers = np.ones((2, 3), np.float32)
+    param, grad = cuda.asarray(numbers), cuda.asarray(numbers)
+    foreign = Foreign(grad, numbers, numbers)
+    optimizer = cuda.Adam([param])
+    optimizer.step([foreign])
+    before = param.get()
+    foreign.interface = {**foreign.interface, "shape": (3, 2), "strides": None}
+    with pytest.raises(ValueError, match=r"grads\[0\] must be of its parameter's shape"):
+        optimizer.step([foreign])
+    foreign.interface = {**foreign.interface, "shape": (2, 3), "typestr": "<i4"}
+    with pytest.raises(TypeError, match=r"grads\[0\] must be of float16, .* got int32"):
+        optimizer.step([foreign])
+    foreign.interface = Foreign(param, numbers, numbers).interface
+    with pytest.raises(ValueError, match=r"grads\[0\] shares memory with params\[0\]"):
+        optimizer.step([foreign])
+    with pytest.raises(ValueError, match=r"grads\[0\] shares memory with a state of params\[0\]"):
+        optimizer.step([optimizer.state[0]["exp_avg"]])
+    assert_same_bits(param.get(), before)
+
+
+def test_groups_may_be_added_between_steps(device: Device) -> None:
+    params = [np.ones(n, dtype) for n, dtype in ((3000, np.float32), (5, np.float64), (2000, np.float32))]
+    optimizers = cuda.SGD([cuda.asarray(params[0])], lr=0.1), nf.SGD(params[:1], lr=0.1)
+    for count in (1, 2, 3):
+        for optimizer, put in zip(optimizers, (cuda.asarray, np.array), strict=True):
+            if count > 1:
+                optimizer.add_group([put(params[count - 1]) if put is cuda.asarray else params[count - 1]], lr=0.01)
+            optimizer.step([put(np.ones(param.shape, np.float32)) for param in params[:count]])
+    assert_same_optimizer(*optimizers)
+
+
+def test_a_step_waits_only_for_other_streams(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    if device.kind == "gpu":
+        pytest.skip("the streams are made up")
+    params, grads = ([cuda.asarray(np.ones(3, np.float32)) for _ in range(2)] for _ in "pg")
+    optimizer = cuda.SGD(params)
+    waits: list[tuple[int, int]] = []
+    monkeypatch.setattr(device.module, "wait_for", lambda place, earlier: waits.append((place.stream, earlier)))
+    optimizer.step(grads)
+    assert not waits
+    cuda.tanh(grads[1], out=grads[1], stream=77)
+    waits.clear()
+    optimizer.step(grads)  # waits for that gradient
+    assert waits == [(0, 77)]
+    optimizer.step(grads, stream=77)  # for the other one, and for both parameters
+    assert waits[1:] == [(77, 0)] * 3
+    optimizer.step([grads[1]] * 2, stream=77)
+    assert len(waits) == 4
+    cuda.tanh(params[0])
+    assert waits[4:] == [(0, 77)]
+
+
+def test_all_arrays_are_on_one_gpu(device: Device) -> None:
+    if device.kind == "gpu":
+        pytest.skip("the second GPU is made up")
+    ones = np.ones(3, np.float32)
+    elsewhere = cuda.Array.empty((3,), "float32", 1, 0)
+    with pytest.raises(ValueError, match=r"params\[1\] is on GPU 1, but the arrays before it are on GPU 0"):
+        cuda.SGD([cuda.asarray(ones), elsewhere])
+    optimizer = cuda.SGD([cuda.asarray(ones)])
+    with pytest.raises(ValueError, match=r"grads\[0\] is on GPU 1, but the arrays before it are on GPU 0"):
+        optimizer.step([elsewhere])
+
+
+@pytest.mark.parametrize(("first", "second"), [(np.s_[:4], np.s_[3:]), (np.s_[3:], np.s_[:4]), (np.s_[:], np.s_[2:3])])
+def test_parameters_that_share_some_memory_are_refused(device: Device, first: slice, second: slice) -> None:
+    numbers = np.ones(6, np.float32)
+    there = cuda.asarray(numbers)
+    params = [Foreign(there, numbers, numbers[part]) for part in (first, second)]
+    with pytest.raises(ValueError, match=r"params\[1\] shares memory with params\[0\]"):
+        cuda.SGD(params)
+
+
+def test_an_empty_array_hides_no_overlap(device: Device) -> None:
+    numbers = np.ones(6, np.float32)
+    there = cuda.asarray(numbers)
+    parts = [Foreign(there, numbers, numbers[part]) for part in (np.s_[:4], np.s_[1:1], np.s_[2:])]
+    with pytest.raises(ValueError, match=r"arrays\[2\] shares memory with arrays\[0\]"):
+        cuda.clip_by_global_norm(parts, 1.0)
+
+
 def test_refusals_change_nothing(device: Device) -> None:
     param = cuda.asarray(np.ones((2, 3), np.float32))
     optimizer = cuda.Adam([param])

@@ -8,7 +8,7 @@ from gpu import DTYPES, Device, Foreign, assert_same_bits, sample
 from npfuse import cuda
 
 NAMES = ["softmax", "log_softmax", "logsumexp"]
-LENGTHS = [1, 2, 31, 32, 33, 100, 128, 129, 1024, 1025, 3000]
+LENGTHS = [1, 2, 10, 16, 17, 31, 32, 33, 100, 128, 129, 256, 257, 1024, 1025, 2048, 3000]
 
 
 def scores(dtype: type, shape: tuple[int, ...]) -> np.ndarray:
@@ -30,7 +30,7 @@ def test_rows_have_the_cpus_bits(device: Device, name: str, n: int, dtype: type)
 @pytest.mark.parametrize("axis", [0, 1, 2, -2])
 @pytest.mark.parametrize("name", NAMES)
 def test_any_axis(device: Device, name: str, axis: int) -> None:
-    x = scores(np.float32, (5, 70, 6))
+    x = scores(np.float32, (17, 70, 6))
     y = getattr(nf, name)(x, axis=axis)
     assert_same_bits(getattr(cuda, name)(cuda.asarray(x), axis).get(), y)
     given = x if name == "logsumexp" else y

@@ -1,5 +1,7 @@
 """Biases and learnt slopes on a GPU: what is written and what is summed has the CPU's bits."""
 
+import math
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -22,10 +24,12 @@ def parameters(name: str, dtype: type) -> dict:
     return {key: ml_dtypes.bfloat16(value) for key, value in given.items()} if dtype is ml_dtypes.bfloat16 else {}
 
 
+@pytest.mark.parametrize("columns", [33, 40])
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_bias_act_has_the_cpus_bits(device: Device, name: str, dtype: type) -> None:
-    dy, x, bias = (numbers(dtype, shape, seed) for seed, shape in enumerate([(70, 33), (70, 33), (33,)]))
+def test_bias_act_has_the_cpus_bits(device: Device, name: str, dtype: type, columns: int) -> None:
+    shapes = [(70, columns), (70, columns), (columns,)]
+    dy, x, bias = (numbers(dtype, shape, seed) for seed, shape in enumerate(shapes))
     on_gpu = [cuda.asarray(array) for array in (dy, x, bias)]
     options = parameters(name, dtype)
     assert_same_bits(cuda.bias_act(*on_gpu[1:], name).get(), nf.bias_act(x, bias, name, **options))
@@ -41,6 +45,13 @@ def test_bias_gradients_of_every_shape(device: Device, shape: tuple[int, ...]) -
     actual = cuda.bias_act_backward(*map(cuda.asarray, (dy, x, bias)), "gelu")
     for result, expected in zip(actual, nf.bias_act_backward(dy, x, bias, "gelu"), strict=True):
         assert_same_bits(result.get(), expected)
+
+
+def test_a_sum_of_halves_is_rounded_once(device: Device) -> None:
+    """626.75 less a little is nearer to 626.5 than to 627, which it is not once it has been rounded to float32."""
+    dy, bias = np.array([[512], [114.75], [-(2.0**-20)]], np.float16), np.zeros(1, np.float16)
+    _, dbias = cuda.bias_act_backward(cuda.asarray(dy), cuda.asarray(np.ones_like(dy)), cuda.asarray(bias), "relu")
+    assert dbias.get() == nf.bias_act_backward(dy, np.ones_like(dy), bias, "relu")[1] == 626.5
 
 
 def test_bias_act_in_place_and_of_views(device: Device) -> None:
@@ -90,10 +101,11 @@ def test_slopes_of_scattered_axes_are_refused(device: Device) -> None:
         cuda.prelu_backward(x, x, cuda.asarray(np.ones((2, 1, 4), np.float32)))
 
 
+@pytest.mark.parametrize("shape", [(4, 6, 10), (6, 2, 32)])
 @pytest.mark.parametrize("axis", [0, 1, 2])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_glu_has_the_cpus_bits(device: Device, dtype: type, axis: int) -> None:
-    x = sample(dtype, 4 * 6 * 8).reshape(4, 6, 8)
+def test_glu_has_the_cpus_bits(device: Device, dtype: type, axis: int, shape: tuple[int, ...]) -> None:
+    x = sample(dtype, math.prod(shape)).reshape(shape)
     y = nf.glu(x, axis)
     assert_same_bits(cuda.glu(cuda.asarray(x), axis).get(), y)
     assert_same_bits(cuda.glu_backward(cuda.asarray(y), cuda.asarray(x), axis).get(), nf.glu_backward(y, x, axis))

@@ -33,8 +33,9 @@ __all__ = [
     *_operations,
 ]
 
+globals().update(_operations)
+
 
 def __getattr__(name: str) -> Any:
-    if name in _operations:
-        return _operations[name]
+    """Say what is not there; to type checkers, that there is more than they see."""
     raise AttributeError(f"npfuse.cuda has no {name!r}")

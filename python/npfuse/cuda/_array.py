@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npfuse.cuda import _device, _libraries, _storage
+from npfuse.cuda._where import Where
 
 __all__ = ["Array", "asarray"]
 
@@ -31,6 +33,7 @@ class Array:
 
     def __init__(self, memory: Any, shape: tuple[int, ...], storage: str, device: int, stream: int) -> None:
         self._memory = memory
+        self._pointer = int(memory.pointer)
         self._storage = storage
         self._stream = stream
         self.shape = shape
@@ -39,17 +42,28 @@ class Array:
     @classmethod
     def empty(cls, shape: tuple[int, ...], storage: str, device: int, stream: int) -> Array:
         """Return an uninitialised array; `storage` is the dtype's name, `stream` an address."""
-        native = _device.native()
-        size = math.prod(shape) * _storage.itemsize(storage)
-        return cls(native.Memory(native.Place(device, stream), size), shape, storage, device, stream)
+        where = Where(device, stream)
+        memory = where.native.Memory(where.place, math.prod(shape) * _storage.itemsize(storage))
+        return cls(memory, shape, storage, device, stream)
 
-    def on(self, place: Any, *, written: bool = False) -> int:
-        """Return where the numbers are for work at a place, whose stream waits for what fills them."""
-        _device.native().wait_for(place, self._stream)
-        self._memory.used_on(place.stream)
-        if written:
-            self._stream = place.stream
-        return int(self._memory.pointer)
+    def on(self, place: Any, stream: int | None = None) -> int:
+        """Return where the numbers are for work at a place, whose stream waits for what fills them.
+
+        `stream` is the place's, from whoever has it at hand: a compiled object takes its time to say.
+        """
+        if stream is None:
+            stream = place.stream
+        if stream != self._stream:  # of the one that wrote last, the memory knows
+            _device.native().wait_for(place, self._stream)
+            self._memory.used_on(stream)
+        return self._pointer
+
+    @staticmethod
+    def written_on(arrays: Iterable[Array], place: Any, stream: int) -> None:
+        """Have whoever reads arrays next wait for a place's stream, which is about to write to them."""
+        for array in [array for array in arrays if array._stream != stream]:
+            array.on(place, stream)
+            array._stream = stream
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -89,7 +103,7 @@ class Array:
         if numbers.size:
             native = _device.native()
             flat = numbers.reshape(-1).view(np.uint8)
-            native.copy_out(native.Place(self.device, self._stream), flat, self._memory.pointer)
+            native.copy_out(native.Place(self.device, self._stream), flat, self._pointer)
         return numbers
 
     def set(self, numbers: ArrayLike) -> None:
@@ -106,7 +120,7 @@ class Array:
         if self.size:
             native = _device.native()
             source = np.ascontiguousarray(given).reshape(-1).view(np.uint8)
-            native.copy_in(native.Place(self.device, self._stream), self._memory.pointer, source)
+            native.copy_in(native.Place(self.device, self._stream), self._pointer, source)
 
     @property
     def __cuda_array_interface__(self) -> dict[str, Any]:
@@ -114,7 +128,7 @@ class Array:
         return {
             "shape": self.shape,
             "typestr": self.dtype.str,
-            "data": (self._memory.pointer, False),
+            "data": (self._pointer, False),
             "strides": None,
             "version": 3,
             "stream": self._stream or 1,
@@ -131,7 +145,7 @@ class Array:
             self.on(native.Place(self.device, 1 if stream is None else stream))
         strides = [math.prod(self.shape[axis + 1 :]) for axis in range(self.ndim)]
         dtype = _storage.as_dlpack(self._storage)
-        return native.lend(self._memory, self._memory.pointer, self.device, dtype, list(self.shape), strides)
+        return native.lend(self._memory, self._pointer, self.device, dtype, list(self.shape), strides)
 
 
 def asarray(array: ArrayLike, *, device: int = 0, stream: Any = None) -> Array:

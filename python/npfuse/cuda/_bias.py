@@ -60,7 +60,7 @@ def bias_act(
         work.place,
         "activations_forward",
         ACTIVATIONS[activation],
-        _storage.FLOATS.index(operand.storage),
+        _storage.NUMBERS[operand.storage],
         [
             (work.contiguous(operand, avoid=(target,)), 0.0),
             *((None, _storage.rounded(value, operand.storage)) for value in values),
@@ -70,7 +70,7 @@ def bias_act(
         columns=operand.shape[-1],
         bias=bias_address,
     )
-    work.written(target, address)
+    work.written()
     return result
 
 
@@ -126,7 +126,7 @@ def bias_act_backward(
         work.place,
         "bias",
         ACTIVATIONS[activation],
-        _storage.FLOATS.index(operand.storage),
+        _storage.NUMBERS[operand.storage],
         [
             (work.contiguous(gradient, avoid=(target,)), 0, 0.0),
             (work.contiguous(operand, avoid=(target,)), 0, 0.0),
@@ -138,5 +138,5 @@ def bias_act_backward(
         work.memory(8 * work.native.scratch_for_matrix("bias", rows, columns)),
         (rows, columns, columns),
     )
-    work.written(target, address)
+    work.written()
     return result, dbias

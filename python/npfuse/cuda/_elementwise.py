@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,35 +21,28 @@ def run(
     index: int,
     names: Sequence[str],
     values: Sequence[Any],
-    outs: Sequence[Any],
+    outs: Mapping[str, Any],
     stream: Any,
 ) -> tuple[Any, ...]:
     """Run a kernel over arrays and numbers that broadcast together; return its outputs."""
-    first = next((i for i, value in enumerate(values) if not is_number(value)), 0)
+    numbers = [is_number(value) for value in values]
+    first = numbers.index(False) if False in numbers else 0
     work = Work(names[first], values[first], stream)
     leading = work.take(names[first], values[first])
-    inputs = [
-        leading if i == first else work.input(name, value, leading.storage)
-        for i, (name, value) in enumerate(zip(names, values, strict=True))
-    ]
-    arrays = [value for value in inputs if isinstance(value, Operand)]
-    shape = common_shape(arrays)
-    out_names = ["out"] if len(outs) == 1 else [f"out[{i}]" for i in range(len(outs))]
-    results = [work.output(name, out, shape, leading.storage) for name, out in zip(out_names, outs, strict=True)]
-    targets = tuple(operand for _, operand in results)
+    storage = leading.storage
+    inputs = [leading if i == first else work.input(names[i], value, storage) for i, value in enumerate(values)]
+    shape = common_shape([value for value in inputs if isinstance(value, Operand)])
+    results = [work.output(name, out, shape, storage) for name, out in outs.items()]
+    arrays, targets = zip(*results, strict=True)
     if len(targets) == 2 and targets[0].overlaps(targets[1]):
         raise ValueError("out[1] shares memory with out[0]")
 
-    given = [
-        (work.contiguous(value, shape, avoid=targets), 0.0) if isinstance(value, Operand) else (None, value)
-        for value in inputs
-    ]
+    given = work.given(inputs, shape, targets)
     addresses = [work.writing(target) for target in targets]
-    storage = _storage.FLOATS.index(leading.storage)
-    work.native.run_elementwise(work.place, family, index, storage, given, addresses, targets[0].size)
-    for target, address in zip(targets, addresses, strict=True):
-        work.written(target, address)
-    return tuple(array for array, _ in results)
+    number = _storage.NUMBERS[storage]
+    work.native.run_elementwise(work.place, family, index, number, given, addresses, targets[0].size)
+    work.written()
+    return arrays
 
 
 def _summary(name: str) -> str:
@@ -95,21 +88,29 @@ def _function(
     """Return a function of the operands, then of the parameters with their defaults."""
     signature = _signature(operands, defaults)
     names = [*operands, *defaults]
+    required = sum(signature.parameters[name].default is inspect.Parameter.empty for name in names)
+    usual = [signature.parameters[name].default for name in names]
 
-    def function(*args: Any, **kwargs: Any) -> Any:
-        bound = signature.bind(*args, **kwargs)
+    def in_order(args: tuple[Any, ...], named: dict[str, Any]) -> Sequence[Any]:
+        """Return what belongs to `names`; the signature, which takes its time, sorts out or refuses the unusual."""
+        if not named and required <= len(args) <= len(names):
+            return [*args, *usual[len(args) :]]
+        bound = signature.bind(*args, **named)
         bound.apply_defaults()
-        out = bound.arguments["out"]
-        outs: tuple[Any, ...]
+        return [bound.arguments[name] for name in names]
+
+    def by_name(out: Any) -> dict[str, Any]:
+        """Return the outputs, each under what errors call it."""
         if outputs == 1:
-            outs = (out,)
-        elif out is None:
-            outs = (None,) * outputs
-        elif isinstance(out, tuple) and len(out) == outputs:
-            outs = out
-        else:
+            return {"out": out}
+        if out is None:
+            out = (None,) * outputs
+        if not isinstance(out, tuple) or len(out) != outputs:
             raise TypeError(f"out must be a tuple of {outputs} arrays, got {type(out).__name__}")
-        results = run(family, index, names, [bound.arguments[key] for key in names], outs, bound.arguments["stream"])
+        return {f"out[{i}]": each for i, each in enumerate(out)}
+
+    def function(*args: Any, out: Any = None, stream: Any = None, **named: Any) -> Any:
+        results = run(family, index, names, in_order(args, named), by_name(out), stream)
         return results[0] if outputs == 1 else results
 
     function.__name__ = function.__qualname__ = name

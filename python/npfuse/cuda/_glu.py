@@ -55,7 +55,7 @@ def glu(x: Any, axis: int = -1, *, stream: Any = None) -> Any:
         work.place,
         "gated_forward",
         NUMBER,
-        _storage.FLOATS.index(operand.storage),
+        _storage.NUMBERS[operand.storage],
         [(gate, 0.0), (values, 0.0)],
         [target.pointer],
         target.size,
@@ -90,9 +90,7 @@ def glu_backward(dy: Any, x: Any, axis: int = -1, *, stream: Any = None) -> Any:
     columns = _columns(operand, axis)
     gradient = work.take("dy", dy, operand.storage)
     if gradient.shape != _half_shape(operand, axis):
-        raise ValueError(
-            f"dy: expected the shape of the output, {_half_shape(operand, axis)}, got {gradient.shape}"
-        )
+        raise ValueError(f"dy: expected the shape of the output, {_half_shape(operand, axis)}, got {gradient.shape}")
     result, target = work.allocated(operand.shape, operand.storage)
     values, dvalues = work.contiguous(operand), target.pointer
     apart = columns * _storage.itemsize(operand.storage)
@@ -100,7 +98,7 @@ def glu_backward(dy: Any, x: Any, axis: int = -1, *, stream: Any = None) -> Any:
         work.place,
         "gated_backward",
         NUMBER,
-        _storage.FLOATS.index(operand.storage),
+        _storage.NUMBERS[operand.storage],
         [(work.contiguous(gradient), 0.0), (values + apart, 0.0), (values, 0.0)],
         [dvalues + apart, dvalues],
         gradient.size,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from npfuse import losses as on_cpu
@@ -23,13 +24,21 @@ class Entry(NamedTuple):
     operands: Sequence[tuple[str, float, int]]
     parameters: Sequence[tuple[str, float, int]]
     flags: Sequence[tuple[str, bool]]
+    defaults: Mapping[str, Any]
+    """Of everything that a call may be given by name."""
+
+
+@lru_cache
+def _entry(native: Any, name: str) -> Entry:
+    number, operands, parameters, flags = native.losses[name]
+    numbers = {key: default for key, default, _ in (*operands, *parameters)}
+    common = {"weight": None, "reduction": "mean", "out": None, "stream": None}
+    return Entry(number, operands, parameters, flags, {**numbers, **dict(flags), **common})
 
 
 def _call(name: str, wants_value: bool, wants_gradient: bool, pred: Any, target: Any, given: Mapping[str, Any]) -> Any:
-    entry = Entry(*_device.native().losses[name])
-    defaults: dict[str, Any] = {key: default for key, default, _ in (*entry.operands, *entry.parameters)}
-    defaults.update(entry.flags)
-    settings = named(name, {**defaults, "weight": None, "reduction": "mean", "out": None, "stream": None}, given)
+    entry = _entry(_device.native(), name)
+    settings = named(name, entry.defaults, given)
     reduction = checked_reduction(settings["reduction"])
     parameters = [checked_number(key, settings[key], domain) for key, _, domain in entry.parameters]
     variant = sum(checked_flag(key, settings[key]) << bit for bit, (key, _) in enumerate(entry.flags))
@@ -53,13 +62,8 @@ def _call(name: str, wants_value: bool, wants_gradient: bool, pred: Any, target:
     work.native.run_loss(
         work.place,
         entry.number,
-        _storage.FLOATS.index(storage),
-        [
-            (work.contiguous(value, prediction.shape, avoid=targets), 0.0)
-            if isinstance(value, Operand)
-            else (None, value)
-            for value in inputs
-        ],
+        _storage.NUMBERS[storage],
+        work.given(inputs, prediction.shape, targets),
         0 if weight is None else work.contiguous(weight, prediction.shape, avoid=targets),
         values[1].pointer if values else 0,
         address,
@@ -71,8 +75,7 @@ def _call(name: str, wants_value: bool, wants_gradient: bool, pred: Any, target:
         divisor,
         total[1].pointer if total else 0,
     )
-    if gradient:
-        work.written(gradient[1], address)
+    work.written()
     return _packed(values or total, gradient)
 
 

@@ -48,7 +48,7 @@ def maxout(x: Any, pieces: int, axis: int = -1, return_index: bool = False, *, s
         address = winners.pointer
     else:
         index, address = None, work.memory(4 * whole.size)
-    storage = _storage.FLOATS.index(operand.storage)
+    storage = _storage.NUMBERS[operand.storage]
     parts, inner = work.contiguous(operand), along(shape, axis)[2]
     work.native.run_maxout(work.place, False, storage, parts, whole.pointer, address, whole.size, count, inner)
     return (y, index) if return_index else y
@@ -83,7 +83,7 @@ def maxout_backward(dy: Any, index: Any, pieces: int, axis: int = -1, *, stream:
         raise ValueError(f"index must be of the shape of dy, {gradient.shape}, got {winners.shape}")
     shape = (*gradient.shape[:axis], gradient.shape[axis] * count, *gradient.shape[axis + 1 :])
     dx, parts = work.allocated(shape, gradient.storage)
-    storage = _storage.FLOATS.index(gradient.storage)
+    storage = _storage.NUMBERS[gradient.storage]
     addresses = [parts.pointer, work.contiguous(gradient), work.contiguous(winners)]
     inner = along(gradient.shape, axis)[2]
     work.native.run_maxout(work.place, True, storage, *addresses, gradient.size, count, inner)

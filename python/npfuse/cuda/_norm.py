@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from npfuse.cuda import _storage
+from npfuse.cuda._apart import Apart
 from npfuse.cuda._operands import Operand
 from npfuse.cuda._tables import NORM, dealt_out, uploaded
 from npfuse.cuda._work import Work
@@ -18,15 +18,16 @@ from npfuse.optimizers._settings import positive
 __all__ = ["clip_by_global_norm", "global_norm"]
 
 
-def norm_of(work: Work, operands: Sequence[tuple[Operand, int]]) -> float:
+def norm_of(work: Work, operands: Sequence[Operand], addresses: Sequence[int]) -> float:
     """Return the norm of operands, each with the address where its numbers follow each other."""
     records = np.zeros(len(operands), NORM)
-    for i, (operand, address) in enumerate(operands):
-        records[i] = address, operand.size, 0, _storage.FLOATS.index(operand.storage)
+    records["data"] = np.array(addresses, np.uint64)
+    records["size"] = [operand.size for operand in operands]
+    records["storage"] = [_storage.NUMBERS[operand.storage] for operand in operands]
     first, record_of_block = dealt_out(records["size"], work.native.norm_block_length)
     records["first_block"] = first[:-1]
     tables = [uploaded(work.native, work.place, table) for table in (records, record_of_block)]
-    has_doubles = any(operand.storage == "float64" for operand, _ in operands)
+    has_doubles = any(operand.storage == "float64" for operand in operands)
     norm: float = work.native.norm(work.place, *(table.pointer for table in tables), len(record_of_block), has_doubles)
     return norm
 
@@ -56,7 +57,7 @@ def global_norm(arrays: Sequence[Any], *, stream: Any = None) -> float:
     if isinstance(arrays, (list, tuple)) and not arrays:
         return 0.0
     work, operands = _taken(arrays, stream)
-    return norm_of(work, [(operand, work.contiguous(operand)) for operand in operands])
+    return norm_of(work, operands, [work.contiguous(operand) for operand in operands])
 
 
 def clip_by_global_norm(arrays: Sequence[Any], max_norm: float, *, stream: Any = None) -> float:
@@ -80,19 +81,16 @@ def clip_by_global_norm(arrays: Sequence[Any], max_norm: float, *, stream: Any =
     if isinstance(arrays, (list, tuple)) and not arrays:
         return 0.0
     work, operands = _taken(arrays, stream)
-    ordered = sorted(operands, key=lambda operand: operand.extent)
-    for before, after in itertools.pairwise(ordered):
-        if before.overlaps(after):
-            raise ValueError(f"{after.name} shares memory with {before.name}")
+    Apart(operands)
     for operand in operands:
         if not operand.writeable:
             raise ValueError(f"{operand.name} is read-only")
     addresses = [work.contiguous(operand) for operand in operands]
-    norm = norm_of(work, list(zip(operands, addresses, strict=True)))
+    norm = norm_of(work, operands, addresses)
     if math.isfinite(norm) and norm > largest:
         for operand, address in zip(operands, addresses, strict=True):
             work.writes(operand)
-            storage = _storage.FLOATS.index(operand.storage)
+            storage = _storage.NUMBERS[operand.storage]
             work.native.scale(work.place, address, storage, operand.size, largest / norm)
-            work.written(operand, address)
+            work.put(operand, address)
     return norm

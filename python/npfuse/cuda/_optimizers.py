@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npfuse import _native, optimizers
-from npfuse.cuda import _device, _storage
+from npfuse.cuda import _storage
 from npfuse.cuda._array import Array, asarray
-from npfuse.cuda._operands import device_of, operand_of
 from npfuse.cuda._updater import Updater
 from npfuse.cuda._work import Work
 from npfuse.optimizers._settings import positive
@@ -24,8 +23,7 @@ class OnDevice(optimizers.Optimizer):
         return Updater(self._kernel, len(_native.optimizers[self._kernel]["states"]), self._seed)
 
     def _dtype_name(self, param: Any) -> str:
-        native = _device.native()
-        return operand_of("params", param, native.Place(device_of("params", param), 0)).storage
+        return Work("params", param, 0).take_any("params", param).storage
 
     def _new_state(self, param: Any) -> dict[str, Any]:
         work = Work("params", param, None)

@@ -67,7 +67,7 @@ def prelu_backward(dy: Any, x: Any, slope: Any, *, stream: Any = None) -> tuple[
         work.place,
         family,
         ACTIVATIONS["prelu"],
-        _storage.FLOATS.index(operand.storage),
+        _storage.NUMBERS[operand.storage],
         [(work.contiguous(gradient), 0, 0.0), (work.contiguous(operand), 0, 0.0), given],
         target.pointer,
         sums.pointer,

@@ -109,7 +109,7 @@ class RowCall:
         work.native.run_row_loss(
             work.place,
             self.entry.number,
-            _storage.FLOATS.index(self.pred.storage),
+            _storage.NUMBERS[self.pred.storage],
             call,
             self.parameters,
             1.0 / divisor if divisor else 0.0,
@@ -119,15 +119,14 @@ class RowCall:
             divisor or 1.0,
             total[1].pointer if total else 0,
         )
-        if gradient:
-            work.written(gradient[1], address)
+        work.written()
         return values or total, gradient
 
     def _total_weight(self, call: Any) -> float:
         """Return the sum of what rows count for, once it is there; a label that is no class is an error."""
         rows = math.prod(self.heads)
         total: float = self.work.native.total_weight(
-            self.work.place, call, _storage.FLOATS.index(self.pred.storage), self.work.memory(8 * (2 * rows + 2))
+            self.work.place, call, _storage.NUMBERS[self.pred.storage], self.work.memory(8 * (2 * rows + 2))
         )
         if self.has_labels and total != total:
             labels, classes = self.work.numbers(self.target), self.along[1]

@@ -24,9 +24,9 @@ def _forward(name: str, index: int) -> Function:
         result, target = work.output("out", out, shape, operand.storage)
         address = work.writing(target)
         inputs = [work.contiguous(operand, avoid=(target,))]
-        storage = _storage.FLOATS.index(operand.storage)
+        storage = _storage.NUMBERS[operand.storage]
         work.native.run_rows(work.place, index, False, storage, inputs, address, *along(operand.shape, axis))
-        work.written(target, address)
+        work.written()
         return result
 
     returns = "of the shape of `x`, less the axis" if name in REDUCING else "of the shape of `x`"
@@ -47,9 +47,9 @@ def _backward(name: str, index: int) -> Function:
         result, target = work.output("out", out, operand.shape, operand.storage)
         address = work.writing(target)
         inputs = [work.contiguous(each, avoid=(target,)) for each in (gradient, operand)]
-        storage = _storage.FLOATS.index(operand.storage)
+        storage = _storage.NUMBERS[operand.storage]
         work.native.run_rows(work.place, index, True, storage, inputs, address, *along(operand.shape, axis))
-        work.written(target, address)
+        work.written()
         return result
 
     what = "input" if second == "x" else "output"

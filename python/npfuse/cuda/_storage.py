@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ctypes import c_float
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,32 +13,39 @@ FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 INTEGERS = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
 
+NUMBERS = {storage: number for number, storage in enumerate(FLOATS)}
+"""The place of each in that order."""
+
 _DLPACK_CODES = {"int": 0, "uint": 1, "float": 2, "bfloat": 4}
 
 
+def _as_dlpack(storage: str) -> tuple[int, int]:
+    letters = storage.rstrip("0123456789")
+    return _DLPACK_CODES[letters], int(storage.removeprefix(letters))
+
+
+_TO_DLPACK = {storage: _as_dlpack(storage) for storage in FLOATS + INTEGERS}
+_FROM_DLPACK = {described: storage for storage, described in _TO_DLPACK.items()}
+_ITEM_SIZES = {storage: bits // 8 for storage, (_, bits) in _TO_DLPACK.items()}
+
+
 def itemsize(storage: str) -> int:
-    """Return the bytes of a number."""
-    return bits(storage) // 8
-
-
-def bits(storage: str) -> int:
-    """Return the bits of a number."""
-    return int(storage.lstrip("abcdefghijklmnopqrstuvwxyz"))
+    """Return the bytes of a number; 0 where no kernel knows such numbers."""
+    return _ITEM_SIZES.get(storage, 0)
 
 
 def as_dlpack(storage: str) -> tuple[int, int]:
     """Return what DLPack calls a storage: its code and its bits."""
-    return _DLPACK_CODES[storage.rstrip("0123456789")], bits(storage)
+    return _TO_DLPACK[storage]
 
 
 def from_dlpack(code: int, size: int, lanes: int) -> str:
     """Return the storage that DLPack calls so, or what it is instead."""
-    for storage in FLOATS + INTEGERS:
-        if lanes == 1 and as_dlpack(storage) == (code, size):
-            return storage
-    return f"DLPack type {code} of {size} bits, {lanes} at a time"
+    known = _FROM_DLPACK.get((code, size)) if lanes == 1 else None
+    return known or f"DLPack type {code} of {size} bits, {lanes} at a time"
 
 
+@lru_cache
 def from_typestr(typestr: str) -> str:
     """Return the storage that ``__cuda_array_interface__`` calls so, or what it is instead."""
     try:
@@ -64,10 +73,15 @@ def as_dtype(storage: str) -> np.dtype[Any]:
 
 def rounded(value: float, storage: str) -> float:
     """Return a number as an array of that storage would hold it."""
+    if storage == "float64":
+        return float(value)
+    single = c_float(value).value  # which NumPy does as well, but slowly, and not without a warning of infinity
+    if storage == "float32":
+        return single
     if storage == "bfloat16":
-        pattern = int(np.float32(value).view(np.uint32))
+        pattern = int(np.float32(single).view(np.uint32))
         if value == value:
             pattern += 0x7FFF + (pattern >> 16 & 1)
         return float(np.uint32(pattern & 0xFFFF0000).view(np.float32))
     with np.errstate(over="ignore"):
-        return float(np.dtype(storage).type(value))
+        return float(np.float16(value))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -12,15 +11,19 @@ from numpy.typing import NDArray
 
 from npfuse import _native
 from npfuse.cuda import _device, _storage
+from npfuse.cuda._apart import Apart
+from npfuse.cuda._array import Array
 from npfuse.cuda._norm import norm_of
-from npfuse.cuda._operands import Operand, device_of, operand_of
-from npfuse.cuda._tables import UPDATE, dealt_out, uploaded
+from npfuse.cuda._operands import Operand, check_device
+from npfuse.cuda._plan import Plan
+from npfuse.cuda._tables import UPDATE, uploaded
 from npfuse.cuda._work import Work
 
 
 class Slot(NamedTuple):
     """A parameter and what belongs to it."""
 
+    device: int
     parameter: Operand
     states: tuple[Operand, ...]
     master: Operand | None
@@ -30,6 +33,11 @@ class Slot(NamedTuple):
     def updated(self) -> Operand:
         """What the step is taken on."""
         return self.parameter if self.master is None else self.master
+
+    @property
+    def written(self) -> tuple[Operand, ...]:
+        """All that a step writes to."""
+        return (self.parameter, *self.states) if self.master is None else (self.parameter, *self.states, self.master)
 
 
 def check_updated(operand: Operand) -> None:
@@ -62,55 +70,49 @@ class Updater:
         self._single = single
         self._state_names = _native.optimizers[kernel]["states"]
         self._slots: list[Slot] = []
-        self._owned: list[tuple[int, int, str]] = []  # extents, sorted
+        self._owned: list[Operand] = []
+        self._arrays: list[Array] = []  # those of them that are ours
+        self._apart = Apart([])
+        self._gradient_names: list[str] = []
+        self._plan: Plan | None = None
         self._tables: dict[Any, tuple[NDArray[Any], Any]] = {}
         self.stream: Any = None
 
     def _name(self, what: str, i: int) -> str:
         return what if self._single else f"{what}s[{i}]"
 
+    def _work(self, name: str, gradient: Any) -> Work:
+        work = Work(name, gradient, self.stream)
+        check_device(name, gradient, self._slots[0].device)
+        return work
+
     def add(self, parameters: Sequence[Any], states: Sequence[Sequence[Any]], settings: int) -> None:
         """Take over parameters, which are contiguous, and their states."""
         slots: list[Slot] = []
-        owned = list(self._owned)
         for parameter, own in zip(parameters, states, strict=True):
             name = self._name("param", len(self._slots) + len(slots))
-            place = self._native.Place(device_of(name, parameter), 0)
-            operand = operand_of(name, parameter, place)
-            if operand.storage not in _storage.FLOATS:
-                raise TypeError(f"{name} must be of {', '.join(_storage.FLOATS)}, got {operand.storage}")
+            work = Work(name, parameter, 0)
+            before = self._slots or slots
+            check_device(name, parameter, before[0].device if before else work.device)
+            operand = work.take(name, parameter)
             check_updated(operand)
             names = self._state_names if self._single else [f"a state of {name}"] * len(own)
-            taken = tuple(operand_of(word, state, place) for word, state in zip(names, own, strict=True))
+            taken = tuple(work.take_any(word, state) for word, state in zip(names, own, strict=True))
             master = taken[self._state_count] if len(taken) > self._state_count else None
-            if operand.size:
-                self._claim(operand, owned)
             for state in taken if self._single else ():
                 check_state(state, operand)
-                self._claim(state, owned)
-            slots.append(Slot(operand, taken[: self._state_count], master, settings))
+            slots.append(Slot(work.device, operand, taken[: self._state_count], master, settings))
+        owned = [*self._owned, *(operand for slot in slots for operand in slot.written)]
+        self._apart = Apart(owned)
         self._owned = owned
+        self._arrays = [operand.owner for operand in owned if isinstance(operand.owner, Array)]
         self._slots += slots
-
-    @staticmethod
-    def _claim(operand: Operand, owned: list[tuple[int, int, str]]) -> None:
-        extent = (*operand.extent, operand.name)
-        at = bisect.bisect(owned, extent)
-        for low, high, name in owned[max(at - 1, 0) : at + 1]:
-            if low < extent[1] and extent[0] < high:
-                raise ValueError(f"{operand.name} shares memory with {name}")
-        owned.insert(at, extent)
+        self._gradient_names = [self._name("grad", i) for i in range(len(self._slots))]
+        self._plan = None
 
     def group_of(self, index: int) -> int:
         """Return which settings a parameter is updated with."""
         return self._slots[index].settings
-
-    def _check_apart(self, gradient: Operand) -> None:
-        low, high = gradient.extent
-        at = bisect.bisect(self._owned, (low, high, ""))
-        for other_low, other_high, name in self._owned[max(at - 1, 0) : at + 1]:
-            if gradient.size and other_low < high and low < other_high:
-                raise ValueError(f"{gradient.name} shares memory with {name}")
 
     def step(
         self, grads: Any, settings: Sequence[tuple[float, ...]], factor: float, guarded: bool, largest: float
@@ -124,28 +126,33 @@ class Updater:
             )
         if not grads:
             return True
-        work = Work(self._name("grad", 0), grads[0], self.stream)
-        gradients = []
-        for i, (slot, grad) in enumerate(zip(self._slots, grads, strict=True)):
-            gradient = work.take(self._name("grad", i), grad)
-            if gradient.shape != slot.parameter.shape:
-                raise ValueError(
-                    f"{gradient.name} must be of its parameter's shape {slot.parameter.shape}, got {gradient.shape}"
-                )
-            self._check_apart(gradient)
-            gradients.append(gradient)
+        work = self._work(self._gradient_names[0], grads[0])
+        gradients = self._gradients(work, grads)
         addresses = [work.contiguous(gradient) for gradient in gradients]
         if guarded or math.isfinite(largest):
-            norm = norm_of(work, list(zip(gradients, addresses, strict=True))) * abs(factor)
+            norm = norm_of(work, gradients, addresses) * abs(factor)
             if not math.isfinite(norm):
                 return False
             if norm > largest:
                 factor *= largest / norm
-        records = np.zeros(len(self._slots), UPDATE)
-        for i, (gradient, address) in enumerate(zip(gradients, addresses, strict=True)):
-            records[i] = self._record(i, gradient.storage, address)
-        self._launch(work, records, [slot.settings for slot in self._slots], settings, factor)
+        if self._plan is None:
+            records = np.array([self._record(i) for i in range(len(self._slots))], UPDATE)
+            self._plan = Plan(records, [slot.settings for slot in self._slots], self._native.update_tile)
+        storages = [_storage.NUMBERS[gradient.storage] for gradient in gradients]
+        records = self._plan.with_gradients(np.array(addresses, np.uint64), np.array(storages, np.uint8))
+        self._launch(work, self._plan, records, settings, factor)
         return True
+
+    def _gradients(self, work: Work, grads: Sequence[Any]) -> list[Operand]:
+        """Return the gradients, which fit their parameters."""
+        gradients = [work.take(name, grad) for name, grad in zip(self._gradient_names, grads, strict=True)]
+        for slot, gradient in zip(self._slots, gradients, strict=True):
+            if gradient.shape != slot.parameter.shape:
+                raise ValueError(
+                    f"{gradient.name} must be of its parameter's shape {slot.parameter.shape}, got {gradient.shape}"
+                )
+        self._apart.check(gradients)
+        return gradients
 
     def step_rows(
         self,
@@ -160,14 +167,14 @@ class Updater:
     ) -> bool:
         """Update some rows of a parameter, each with the sum of its gradients order[ends[i - 1]:ends[i]]."""
         slot = self._slots[index]
-        work = Work("grads", grads, self.stream)
+        work = self._work("grads", grads)
         gradient = work.take("grads", grads)
         needed = (len(order), *slot.parameter.shape[1:])
         if gradient.shape != needed:
             raise ValueError(f"grads must be of shape {needed}, got {gradient.shape}")
-        self._check_apart(gradient)
+        self._apart.check([gradient])
         address = work.contiguous(gradient)
-        if guarded and not math.isfinite(norm_of(work, [(gradient, address)])):
+        if guarded and not math.isfinite(norm_of(work, [gradient], [address])):
             return False
         length = math.prod(slot.parameter.shape[1:])
         if not len(rows) or not length:
@@ -179,7 +186,7 @@ class Updater:
         self._native.sum_rows(
             work.place,
             address,
-            _storage.FLOATS.index(gradient.storage),
+            _storage.NUMBERS[gradient.storage],
             computing == "float64",
             *(table.pointer for table in named),
             len(rows),
@@ -187,16 +194,18 @@ class Updater:
             sums,
         )
         records = np.zeros(len(rows), UPDATE)
-        records[:] = self._record(index, computing, sums)
+        records[:] = self._record(index)
         records["size"], records["first"] = length, rows * length
-        records["gradient"] += (np.arange(len(rows)) * (length * item)).astype(np.uint64)
+        records["gradient"] = sums + np.arange(len(rows)) * (length * item)
+        records["gradient_storage"] = _storage.NUMBERS[computing]
         for field, operand in self._pointers(slot):
             size = _storage.itemsize(operand.storage)
             records[field] += (rows * (length * size)).astype(np.uint64)
         for k, state in enumerate(slot.states):
             records["states"][:, k] += (rows * (length * _storage.itemsize(state.storage))).astype(np.uint64)
         records["aligned"] = 0
-        self._launch(work, records, [0] * len(rows), [settings], factor)
+        plan = Plan(records, [0] * len(rows), self._native.update_tile)
+        self._launch(work, plan, plan.records, [settings], factor)
         return True
 
     @staticmethod
@@ -204,54 +213,38 @@ class Updater:
         pointers = [("parameter", slot.updated)]
         return pointers if slot.master is None else [*pointers, ("copy", slot.parameter)]
 
-    def _record(self, i: int, gradient_storage: str, address: int) -> tuple[Any, ...]:
+    def _record(self, i: int) -> tuple[Any, ...]:
+        """Return what a launch has to know of a parameter besides its gradient."""
         slot = self._slots[i]
         states = [state.pointer for state in slot.states]
-        copy = 0 if slot.master is None else slot.parameter.pointer
-        pointers = [slot.updated.pointer, address, *states, copy]
         return (
             slot.updated.pointer,
-            address,
+            0,
             states + [0] * (3 - len(states)),
-            copy,
+            0 if slot.master is None else slot.parameter.pointer,
             slot.parameter.size,
             0,
             0,
             i,
-            _storage.FLOATS.index(slot.updated.storage),
-            _storage.FLOATS.index(gradient_storage),
-            _storage.FLOATS.index(slot.parameter.storage),
-            all(pointer % 16 == 0 for pointer in pointers),
+            _storage.NUMBERS[slot.updated.storage],
+            0,
+            _storage.NUMBERS[slot.parameter.storage],
+            all(operand.pointer % 16 == 0 for operand in slot.written),
         )
 
     def _launch(
-        self,
-        work: Work,
-        records: NDArray[Any],
-        settings_of: Sequence[int],
-        settings: Sequence[tuple[float, ...]],
-        factor: float,
+        self, work: Work, plan: Plan, records: NDArray[Any], settings: Sequence[tuple[float, ...]], factor: float
     ) -> None:
-        in_double = records["parameter_storage"] == _storage.FLOATS.index("float64")
-        kinds = np.array(settings_of) * 2 + in_double
-        order = np.argsort(kinds, kind="stable")
-        records, kinds = records[order], kinds[order]
-        first, record_of_tile = dealt_out(records["size"], self._native.update_tile)
-        records["first_tile"] = first[:-1]
-        for slot in self._slots:
-            for operand in (slot.parameter, *slot.states, *([] if slot.master is None else [slot.master])):
-                work.writes(operand)
-        on_device = [self._uploaded(work, "records", records), self._uploaded(work, "tiles", record_of_tile)]
-        for kind in np.unique(kinds):
-            here = np.flatnonzero(kinds == kind)
-            tiles = int(first[here[0]]), int(first[here[-1] + 1])
-            step, scale, coupled, decoupled, *own = settings[kind // 2]
+        Array.written_on(self._arrays, work.place, work.stream)
+        tables = [self._uploaded(work, "records", records), self._uploaded(work, "tiles", plan.record_of_tile)]
+        for launch in plan.launches:
+            step, scale, coupled, decoupled, *own = settings[launch.settings]
             self._native.run_updates(
                 work.place,
                 self._number,
-                bool(kind % 2),
-                *on_device,
-                tiles,
+                launch.in_double,
+                *tables,
+                launch.tiles,
                 [step, scale * factor, coupled, decoupled, *own],
                 self._seed,
             )

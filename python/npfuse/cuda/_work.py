@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from npfuse.cuda import _device, _libraries, _storage
+from npfuse.cuda import _device, _storage
+from npfuse.cuda._allocation import allocated_like
 from npfuse.cuda._array import Array
-from npfuse.cuda._operands import Operand, device_of, is_number, operand_of
+from npfuse.cuda._libraries import address_of_stream, current_stream, library_of
+from npfuse.cuda._operands import Operand, check_device, device_of, is_number, operand_of
+from npfuse.cuda._where import Where
 
 
-class Work:
+class Work(Where):
     """Work on the device of the first array, and on its library's current stream unless `stream` says otherwise."""
 
+    __slots__ = ("_aside", "_kept", "_like")
+
     def __init__(self, name: str, first: Any, stream: Any) -> None:
-        self.native = _device.native()
-        self.device = device_of(name, first)
-        own = _libraries.current_stream(first, self.device)
-        self.stream = own if stream is None else _libraries.address_of_stream(stream)
-        self.place = self.native.Place(self.device, self.stream)
+        _device.native()  # that there is a GPU comes before what is wrong with an array
+        device = device_of(name, first)
+        library = library_of(first)
+        super().__init__(device, current_stream(library, device) if stream is None else address_of_stream(stream))
+        if stream is None:
+            self._followed.add(library)
         self._like = first
+        self._aside: list[tuple[Operand, int]] = []  # outputs, and where they were written to instead
         self._kept: list[Any] = []  # operands' owners, and memory that goes back to the stream when the call is over
 
     def take(self, name: str, array: Any, storage: str | None = None) -> Operand:
@@ -37,7 +45,9 @@ class Work:
 
     def take_any(self, name: str, array: Any) -> Operand:
         """Return an array of any numbers."""
-        operand = operand_of(name, array, self.place)
+        if array is not self._like:
+            check_device(name, array, self.device)
+        operand = operand_of(name, array, self)
         self._kept.append(operand.owner)
         return operand
 
@@ -49,7 +59,7 @@ class Work:
 
     def allocated(self, shape: tuple[int, ...], storage: str) -> tuple[Any, Operand]:
         """Return a new array of the first one's library, and its operand."""
-        array = _libraries.allocated_like(self._like, shape, storage, self.device, self.stream)
+        array = allocated_like(self._like, shape, storage, self.device, self.stream)
         return array, self.take_any("out", array)
 
     def output(self, name: str, out: Any, shape: tuple[int, ...], storage: str) -> tuple[Any, Operand]:
@@ -67,7 +77,7 @@ class Work:
     def writes(self, operand: Operand) -> None:
         """Have whoever reads an array of ours next wait for this work's stream."""
         if isinstance(operand.owner, Array):
-            operand.owner.on(self.place, written=True)
+            Array.written_on((operand.owner,), self.place, self.stream)
 
     def contiguous(
         self, operand: Operand, shape: tuple[int, ...] | None = None, avoid: tuple[Operand, ...] = ()
@@ -77,8 +87,7 @@ class Work:
         That is where they are, unless they are written to elsewhere meanwhile, by an output in `avoid`.
         """
         spread = operand if shape is None else broadcast(operand, shape)
-        in_the_way = any(spread.overlaps(other) and not spread.stands_like(other) for other in avoid)
-        if spread.is_contiguous and not in_the_way:
+        if spread.is_contiguous and not (avoid and any(in_the_way(other, spread) for other in avoid)):
             return spread.pointer
         item = _storage.itemsize(spread.storage)
         target = self.memory(spread.size * item)
@@ -86,13 +95,29 @@ class Work:
             self.native.gather(self.place, spread.pointer, target, item, *joined(spread))
         return target
 
+    def given(
+        self, inputs: Sequence[Operand | float], shape: tuple[int, ...], avoid: tuple[Operand, ...]
+    ) -> list[tuple[int | None, float]]:
+        """Return inputs as a kernel takes them: where each one's numbers are, or one number for all elements."""
+        return [
+            (self.contiguous(value, shape, avoid), 0.0) if isinstance(value, Operand) else (None, value)
+            for value in inputs
+        ]
+
     def writing(self, operand: Operand) -> int:
         """Return contiguous memory for what is to be written to an operand; `written` then puts it there."""
-        return (
-            operand.pointer if operand.is_contiguous else self.memory(operand.size * _storage.itemsize(operand.storage))
-        )
+        if operand.is_contiguous:
+            return operand.pointer
+        address = self.memory(operand.size * _storage.itemsize(operand.storage))
+        self._aside.append((operand, address))
+        return address
 
-    def written(self, operand: Operand, pointer: int) -> None:
+    def written(self) -> None:
+        """Put what has been written to memory aside where it belongs."""
+        for operand, address in self._aside:
+            self.put(operand, address)
+
+    def put(self, operand: Operand, pointer: int) -> None:
         """Put what stands in contiguous memory where an operand has it."""
         if pointer != operand.pointer and operand.size:
             item = _storage.itemsize(operand.storage)
@@ -112,6 +137,11 @@ class Work:
         return self.take(name, value, storage)
 
 
+def in_the_way(output: Operand, operand: Operand) -> bool:
+    """Return whether writing an output spoils what is yet to be read of an operand."""
+    return operand.overlaps(output) and not operand.stands_like(output)
+
+
 def broadcast(operand: Operand, shape: tuple[int, ...]) -> Operand:
     """Return an operand repeated along new axes and those of length 1."""
     if operand.shape == shape:
@@ -119,16 +149,19 @@ def broadcast(operand: Operand, shape: tuple[int, ...]) -> Operand:
     missing = len(shape) - len(operand.shape)
     lengths, strides = (1,) * missing + operand.shape, (0,) * missing + operand.strides
     repeated = tuple(0 if own == 1 else stride for own, stride in zip(lengths, strides, strict=True))
-    return operand._replace(shape=shape, strides=repeated)
+    return operand.seen_as(shape, repeated)
 
 
 def common_shape(operands: list[Operand]) -> tuple[int, ...]:
     """Return the shape to which all operands broadcast."""
+    shapes = {operand.shape for operand in operands}
+    if len(shapes) == 1:
+        return shapes.pop()
     try:
-        return np.broadcast_shapes(*(operand.shape for operand in operands))
+        return np.broadcast_shapes(*shapes)
     except ValueError:
-        shapes = ", ".join(f"{operand.name} {operand.shape}" for operand in operands)
-        raise ValueError(f"the shapes do not fit together: {shapes}") from None
+        named = ", ".join(f"{operand.name} {operand.shape}" for operand in operands)
+        raise ValueError(f"the shapes do not fit together: {named}") from None
 
 
 def joined(operand: Operand) -> tuple[list[int], list[int]]:
