@@ -2,6 +2,7 @@
 //
 //     struct Kernel {
 //         static constexpr int threads = 256;
+//         static constexpr int blocks_at_once = 4;  // on a multiprocessor, at least; may be left out
 //         struct Shared { ... };  // what the threads of a block share
 //         NPFUSE_DEVICE void operator()(const Block<threads>& block, Shared& shared) const {
 //             block.each([&](int thread) { ... });  // one step

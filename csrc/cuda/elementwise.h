@@ -30,6 +30,8 @@ struct ElementwiseKernel {
     using T = compute_t<S>;
     using Shared = device::Nothing;
     static constexpr int threads = 256;
+    // All that a multiprocessor takes, where memory is what is waited for and the registers suffice.
+    static constexpr int blocks_at_once = Formula::is_brief && Formula::inputs <= 3 && __is_same(S, float) ? 8 : 1;
     static constexpr int length = pack_length<S>;
     static constexpr int inputs = Formula::inputs;
     static constexpr int biased = BiasedInput<Formula>::index;
@@ -49,9 +51,17 @@ private:
     NPFUSE_DEVICE void run(long long first) const {
         const int count = call.n - first < length ? static_cast<int>(call.n - first) : length;
         const bool whole = packed && count == length;
+        Pack<S, length> packs[inputs];
+#pragma unroll
+        for (int i = 0; i < inputs; ++i) read(i, first, whole, count, packs[i]);
         T in[inputs][length], out[outputs][length];
 #pragma unroll
-        for (int i = 0; i < inputs; ++i) load(i, first, whole, count, in[i]);
+        for (int i = 0; i < inputs; ++i) {
+            if (call.inputs[i].data != nullptr)
+                convert(packs[i], in[i]);
+            else
+                fill(T(call.inputs[i].value), in[i]);
+        }
         if constexpr (biased >= 0) {
             if (call.bias != nullptr) add_bias(first, whole, count, in[biased]);
         }
@@ -71,18 +81,16 @@ private:
         return is_half ? 2 * element - column(element) : element;
     }
 
-    NPFUSE_DEVICE void load(int i, long long first, bool whole, int count, T (&numbers)[length]) const {
-        const device::Input& input = call.inputs[i];
+    NPFUSE_DEVICE void read(int i, long long first, bool whole, int count, Pack<S, length>& pack) const {
+        const void* input = call.inputs[i].data;
+        if (input == nullptr) return;
         const bool halved = may_be_halved && call.halved_inputs[i];
-        if (input.data == nullptr) {
-#pragma unroll
-            for (int k = 0; k < length; ++k) numbers[k] = T(input.value);
-        } else if (whole || !halved) {
-            load_pack<S>(input.data, place(halved, first), whole, count, numbers);
+        if (whole || !halved) {
+            pack = read_pack<S, length>(input, place(halved, first), whole, count);
         } else {
 #pragma unroll
             for (int k = 0; k < length; ++k)
-                if (k < count) numbers[k] = to_compute(static_cast<const S*>(input.data)[place(true, first + k)]);
+                if (k < count) pack.numbers[k] = static_cast<const S*>(input)[place(true, first + k)];
         }
     }
 

@@ -30,8 +30,18 @@ inline bool is_aligned(const void* pointer) { return reinterpret_cast<std::uintp
 
 namespace {
 
+// So many blocks that registers suffice for, on one multiprocessor.
 template <class Kernel>
-__global__ void __launch_bounds__(Kernel::threads, 1) run_kernel(const Kernel kernel, long long first) {
+constexpr int blocks_at_once() {
+    if constexpr (requires { Kernel::blocks_at_once; })
+        return Kernel::blocks_at_once;
+    else
+        return 1;
+}
+
+template <class Kernel>
+__global__ void __launch_bounds__(Kernel::threads, blocks_at_once<Kernel>())
+    run_kernel(const Kernel kernel, long long first) {
     __shared__ typename Kernel::Shared shared;
     kernel(Block<Kernel::threads>{first + blockIdx.x}, shared);
 }

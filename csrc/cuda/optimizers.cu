@@ -24,7 +24,7 @@ NPFUSE_DEVICE uint16_t random_bits_of(long long element, const StochasticRoundin
 template <class Formula, class T, Extra extra>
 struct UpdateTile {
     using Shared = device::Nothing;
-    static constexpr int threads = 256;
+    static constexpr int threads = 256, blocks_at_once = sizeof(T) == sizeof(float) ? 3 : 1;
     static constexpr int length = 4, packs = device::update_tile / (threads * length);
     static constexpr int state_count = static_cast<int>(states_of<Formula>().count);
 
@@ -50,48 +50,66 @@ private:
             const auto is = [&](Storage parameter, Storage gradient) {
                 return Storage(record.parameter_storage) == parameter && Storage(record.gradient_storage) == gradient;
             };
-            if (is(Storage::float32, Storage::float32)) return update<float, float>(record, first, EachState());
-            if (is(Storage::float16, Storage::float16)) return update<float16, float16>(record, first, EachState());
-            if (is(Storage::bfloat16, Storage::bfloat16)) return update<bfloat16, bfloat16>(record, first, EachState());
+            if (is(Storage::float32, Storage::float32))
+                return update<Stored<float>, Stored<float>>(record, first, EachState());
+            if (is(Storage::float16, Storage::float16))
+                return update<Stored<float16>, Stored<float16>>(record, first, EachState());
+            if (is(Storage::bfloat16, Storage::bfloat16))
+                return update<Stored<bfloat16>, Stored<bfloat16>>(record, first, EachState());
         }
-        update<AnyStorage, AnyStorage>(record, first, EachState());
+        update<AnyStored, AnyStored>(record, first, EachState());
     }
 
-    struct AnyStorage {};
+    // Numbers of a storage known when the kernel is compiled: converted when all is on its way.
     template <class S>
-    static NPFUSE_DEVICE void load(unsigned char storage, const void* array, long long first, bool whole, int count,
-                                   T (&numbers)[length]) {
-        if constexpr (__is_same(S, AnyStorage))
-            load_stored(Storage(storage), array, first, whole, count, numbers);
-        else
-            load_pack<S>(array, first, whole, count, numbers);
-    }
+    struct Stored {
+        Pack<S, length> pack;
+        NPFUSE_DEVICE void read(unsigned char, const void* array, long long first, bool whole, int count) {
+            pack = read_pack<S, length>(array, first, whole, count);
+        }
+        NPFUSE_DEVICE void convert_to(T (&numbers)[length]) const { convert(pack, numbers); }
+    };
+    struct AnyStored {
+        T own[length];
+        NPFUSE_DEVICE void read(unsigned char storage, const void* array, long long first, bool whole, int count) {
+            load_stored(Storage(storage), array, first, whole, count, own);
+        }
+        NPFUSE_DEVICE void convert_to(T (&numbers)[length]) const {
+#pragma unroll
+            for (int k = 0; k < length; ++k) numbers[k] = own[k];
+        }
+    };
 
     // The packs of a thread are as far apart as the threads' first ones are together; all are read before any is
     // written.
     template <class P, class G, int... K>
     NPFUSE_DEVICE void update(const device::UpdateRecord& record, long long first,
                               std::integer_sequence<int, K...>) const {
-        T p[packs][length], g[packs][length], states[packs][state_count + 1][length];
+        P stored_p[packs];
+        G stored_g[packs];
+        T states[packs][state_count + 1][length];
 #pragma unroll
         for (int i = 0; i < packs; ++i) {
             const Place at = place(record, first, i);
             if (at.count == 0) break;
-            load<P>(record.parameter_storage, record.parameter, at.first, at.whole, at.count, p[i]);
-            load<G>(record.gradient_storage, record.gradient, at.first, at.whole, at.count, g[i]);
+            stored_p[i].read(record.parameter_storage, record.parameter, at.first, at.whole, at.count);
+            stored_g[i].read(record.gradient_storage, record.gradient, at.first, at.whole, at.count);
             (load_pack<T>(record.states[K], at.first, at.whole, at.count, states[i][K]), ...);
         }
 #pragma unroll
         for (int i = 0; i < packs; ++i) {
             const Place at = place(record, first, i);
             if (at.count == 0) break;
+            T p[length], g[length];
+            stored_p[i].convert_to(p);
+            stored_g[i].convert_to(g);
 #pragma unroll
             for (int k = 0; k < length; ++k) {
-                const T delta = Formula::step(by.scalars, incoming<extra>(by, g[i][k], p[i][k]), states[i][K][k]...);
-                p[i][k] = outgoing<extra>(by, p[i][k], delta);
+                const T delta = Formula::step(by.scalars, incoming<extra>(by, g[k], p[k]), states[i][K][k]...);
+                p[k] = outgoing<extra>(by, p[k], delta);
                 ((states[i][K][k] = settled(states[i][K][k])), ...);
             }
-            put_back(record, p[i], at.first, at.whole, at.count);
+            put_back(record, p, at.first, at.whole, at.count);
             (store_pack<T>(states[i][K], record.states[K], at.first, at.whole, at.count), ...);
         }
     }

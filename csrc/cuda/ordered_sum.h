@@ -32,6 +32,7 @@ struct OrderedSum {
             block.each([&](int thread) {
                 if (thread != 0) return;
                 double sum = shared.sum;
+#pragma unroll 16
                 for (int i = 0; i < count; ++i) sum += shared.values[i];
                 shared.sum = sum;
             });

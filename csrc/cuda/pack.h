@@ -18,20 +18,34 @@ struct alignas(length * sizeof(S) < 16 ? length * sizeof(S) : 16) Pack {
     S numbers[length];
 };
 
-// Elements [first, first + count) of the array: a whole pack in one access where it is aligned.
-template <class S, int length, class T>
-NPFUSE_DEVICE void load_pack(const void* array, long long first, bool whole, int count, T (&numbers)[length]) {
+// Elements [first, first + count) of the array: a whole pack in one access where it is aligned. Half types are
+// converted when everything is on its way that is read together, lest each read waits for the one before.
+template <class S, int length>
+NPFUSE_DEVICE Pack<S, length> read_pack(const void* array, long long first, bool whole, int count) {
     const S* source = static_cast<const S*>(array) + first;
+    if (whole) return *reinterpret_cast<const Pack<S, length>*>(source);
     Pack<S, length> pack = {};
-    if (whole) {
-        pack = *reinterpret_cast<const Pack<S, length>*>(source);
-    } else {
 #pragma unroll
-        for (int k = 0; k < length; ++k)
-            if (k < count) pack.numbers[k] = source[k];
-    }
+    for (int k = 0; k < length; ++k)
+        if (k < count) pack.numbers[k] = source[k];
+    return pack;
+}
+
+template <class S, int length, class T>
+NPFUSE_DEVICE void convert(const Pack<S, length>& pack, T (&numbers)[length]) {
 #pragma unroll
     for (int k = 0; k < length; ++k) numbers[k] = T(to_compute(pack.numbers[k]));
+}
+
+template <int length, class T>
+NPFUSE_DEVICE void fill(T value, T (&numbers)[length]) {
+#pragma unroll
+    for (int k = 0; k < length; ++k) numbers[k] = value;
+}
+
+template <class S, int length, class T>
+NPFUSE_DEVICE void load_pack(const void* array, long long first, bool whole, int count, T (&numbers)[length]) {
+    convert(read_pack<S, length>(array, first, whole, count), numbers);
 }
 
 template <class S, int length>

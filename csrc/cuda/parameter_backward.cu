@@ -42,19 +42,21 @@ private:
     // All is read before anything is written, lest one waits for the other.
     NPFUSE_DEVICE void compute(int thread, long long row, long long first, int count, double* terms) const {
         const long long element = row * call.columns + first;
-        compute_t<S> numbers[depth][Body::inputs][1];
+        Pack<S, 1> packs[depth][Body::inputs];
 #pragma unroll
         for (int k = 0; k < depth; ++k) {
             const int i = k * threads + thread;
             if (i >= count) continue;
-            load_inputs<S>(call, false, element + i, numbers[k]);
-            load_inputs<S>(call, true, row % call.period, numbers[k]);
+            read_inputs(call, false, element + i, packs[k]);
+            read_inputs(call, true, row % call.period, packs[k]);
         }
 #pragma unroll
         for (int k = 0; k < depth; ++k) {
             const int i = k * threads + thread;
             if (i >= count) continue;
-            const auto both = applied<Body>(numbers[k], 0);
+            compute_t<S> numbers[Body::inputs][1];
+            convert_inputs(call, packs[k], numbers);
+            const auto both = applied<Body>(numbers, 0);
             from_compute(both.hi, static_cast<S*>(call.output)[element + i]);
             terms[Tiles::place(i)] = double(both.lo);
         }

@@ -11,11 +11,11 @@ NPFUSE_DEVICE long long label_of(const device::RowLossCall& call, long long row)
 }
 
 // What a row's gradient needs besides its elements.
-template <class Operation, class T>
+template <class Operation, class T, class Index>
 struct RowLossState {
     typename Operation::Row sums;
     double weight, factor;
-    long long peak, label;
+    Index peak, label;  // the label's is none where the row is ignored
     bool ignored;
     T at_peak, at_label;
 };
@@ -24,7 +24,9 @@ template <class Operation, class S, class Form>
 struct RowLossBlock {
     using Pass = RowPass<S, Form>;
     using T = typename Pass::T;
-    using State = RowLossState<Operation, T>;
+    using Index = typename Pass::Index;
+    using Element = typename Pass::Element;
+    using State = RowLossState<Operation, T, Index>;
     static constexpr int threads = Pass::threads;
 
     struct Shared {
@@ -35,43 +37,45 @@ struct RowLossBlock {
     device::RowLossCall call;
 
     NPFUSE_DEVICE void operator()(const device::Block<threads>& block, Shared& shared) const {
-        Pass pass(call.rows, block, shared.pass);
+        const Pass pass(call.rows, block, shared.pass);
         const auto state = [&](int thread) -> State& { return shared.states[Pass::Groups::row_of(thread)]; };
-        begin(pass, state);
-        if constexpr (Operation::is_normalised) {
-            pass.hold(0);
-            if (call.rows.inputs[1] != nullptr) pass.hold(1);
+        if constexpr (Operation::is_normalised)
             run_normalised(pass, state);
-        } else {
-            if (call.rows.output != nullptr)
-                pass.write([&](const RowElement& e) {
-                    const State& row = state(e.thread);
-                    return e.j == row.label && !row.ignored ? T(-row.weight * call.scale) : T(0);
-                });
-        }
-        pass.each_thread([&](int thread) {
-            if (!Pass::is_first(thread) || !pass.is_own(thread)) return;
-            const double value = state(thread).ignored ? 0 : state(thread).sums.value();
-            call.values[pass.row(thread)] = value;
+        else
+            run(pass, state);
+        pass.each_row([&](int first) {
+            if (!pass.is_own(first)) return;
+            const double value = state(first).ignored ? 0 : state(first).sums.value();
+            call.values[pass.row(first)] = value;
             if (call.stored_values != nullptr)
-                from_compute(T(value), static_cast<S*>(call.stored_values)[pass.row(thread)]);
+                from_compute(T(value), static_cast<S*>(call.stored_values)[pass.row(first)]);
         });
     }
 
 private:
+    NPFUSE_DEVICE void begin(const Pass& pass, State& row, int first) const {
+        row = {};
+        const bool has_label = call.labels != nullptr;
+        const long long label = has_label ? label_of(call, pass.row(first)) : -1;
+        row.ignored = has_label && label == call.ignore_index;
+        row.label = row.ignored ? Index(-1) : Index(label);
+        const bool weighted = has_label && call.class_weights != nullptr && !row.ignored;
+        row.weight = weighted ? call.class_weights[row.label] : 1;
+    }
+
     template <class StateOf>
-    NPFUSE_DEVICE void begin(const Pass& pass, StateOf state) const {
-        pass.each_thread([&](int thread) {
-            if (!Pass::is_first(thread)) return;
-            State& row = state(thread);
-            row = {};
-            row.label = call.labels != nullptr ? label_of(call, pass.row(thread)) : -1;
-            row.ignored = call.labels != nullptr && row.label == call.ignore_index;
-            const bool weighted = call.labels != nullptr && call.class_weights != nullptr && !row.ignored;
-            row.weight = weighted ? call.class_weights[row.label] : 1;
-            if constexpr (!Operation::is_normalised) {
-                if (!row.ignored) row.sums = {-row.weight * wide(pass.stored(0, thread, row.label))};
-            }
+    NPFUSE_DEVICE void run(const Pass& pass, StateOf state) const {
+        pass.each_row([&](int first) {
+            State& row = state(first);
+            begin(pass, row, first);
+            if (!row.ignored) row.sums = {-row.weight * wide(pass.stored(0, first, row.label))};
+        });
+        if (call.rows.output == nullptr) return;
+        pass.write([&](int thread) {
+            const State& row = state(thread);
+            return [label = row.label, at_label = T(-row.weight * call.scale)](const Element& e) {
+                return e.j == label ? at_label : T(0);
+            };
         });
     }
 
@@ -79,85 +83,97 @@ private:
     NPFUSE_DEVICE double share() const { return call.parameters[0] / double(call.rows.n); }
     NPFUSE_DEVICE double kept() const { return 1 - call.parameters[0]; }
 
-    // The target of an element: its probability, smoothed and weighted.
-    NPFUSE_DEVICE T smoothed(T probability, long long j) const {
+    // The target of element j, given its probability: smoothed and weighted.
+    NPFUSE_DEVICE T smoothed(T probability, Index j) const {
         const T target = fma(probability, T(kept()), T(share()));
         return call.class_weights != nullptr ? T(wide(target) * call.class_weights[j]) : target;
     }
-    NPFUSE_DEVICE T target(const Pass& pass, const RowElement& e) const {
-        return smoothed(call.rows.inputs[1] != nullptr ? pass.input(1, e) : T(0), e.j);
-    }
-
-    // What the sums and the gradient are made of, of any element's prediction but the largest.
-    static NPFUSE_DEVICE T term(const Pass& pass, int thread, T prediction) {
-        return pass.terms(thread).term(prediction);
+    NPFUSE_DEVICE auto targets(const Pass& pass) const {
+        return [this, &pass](int thread) {
+            return [this, &pass, probability = pass.input(1)(thread)](const Element& e) {
+                if (!pass.exists(e)) return T(0);
+                return smoothed(call.rows.inputs[1] != nullptr ? probability(e) : T(0), e.j);
+            };
+        };
     }
 
     template <class StateOf>
-    NPFUSE_DEVICE void run_normalised(Pass& pass, StateOf state) const {
+    NPFUSE_DEVICE void run_normalised(const Pass& pass, StateOf state) const {
+        const bool spreads = is_spread();
+        pass.hold(0, -Format<T>::infinity);
+        if (call.rows.inputs[1] != nullptr) pass.hold(1, T(0));
         pass.find_maxima(0);
         pass.find_first_maximum(0);
-        pass.each_thread([&](int thread) {
-            if (!Pass::is_first(thread)) return;
-            State& row = state(thread);
-            row.peak = pass.position(thread);
-            row.sums.maximum = wide(pass.maximum(thread));
+        pass.each_row([&](int first) {
+            State& row = state(first);
+            begin(pass, row, first);
+            row.peak = pass.position(first);
+            row.sums.maximum = wide(pass.maximum(first));
             row.sums.z_loss = call.parameters[1];
         });
-        if (is_spread()) sum_targets(pass, state);
-        const auto term_of = pass.kept(0, [this, &pass, state](const RowElement& e) {
-            return e.j == state(e.thread).peak ? T(0) : term(pass, e.thread, pass.input(0, e));
+        if (spreads) sum_targets(pass, state);
+        const auto terms = pass.kept(0, [&pass, state](int thread) {
+            return [terms = RowTerms<T>::below(pass.maximum(thread)), x = pass.input(0)(thread),
+                    peak = state(thread).peak](const Element& e) { return e.j == peak ? T(0) : terms.term(x(e)); };
         });
-        pass.sum(term_of);
-        pass.each_thread([&](int thread) {
-            if (Pass::is_first(thread)) finish(pass, state(thread), thread);
-        });
+        pass.sum(terms);
+        pass.each_row([&](int first) { finish(pass, state(first), first); });
         if (call.rows.output == nullptr) return;
-        const bool spreads = is_spread();
-        pass.write([&](const RowElement& e) {
-            const State& row = state(e.thread);
-            if (row.ignored) return T(0);
-            if (e.j == row.peak) return row.at_peak;
-            if (e.j == row.label) return row.at_label;
-            const T spread = spreads ? scaled_sum(target(pass, e), narrowed<T>(-call.scale), T(0)) : T(0);
-            return scaled_sum(term_of(e), narrowed<T>(row.factor), spread);
-        });
+        const auto gradient = [&](int thread, auto spread) {
+            const State& row = state(thread);
+            return [=, term = terms(thread), factor = narrowed<T>(row.factor), peak = row.peak, label = row.label,
+                    at_peak = row.at_peak, at_label = row.at_label, ignored = row.ignored](const Element& e) {
+                const T elsewhere = scaled_sum(term(e), factor, spread(e));
+                const T result = e.j == peak ? at_peak : e.j == label ? at_label : elsewhere;
+                return ignored ? T(0) : result;
+            };
+        };
+        if (spreads)
+            pass.write([&](int thread) {
+                return gradient(thread, [target = targets(pass)(thread), scale = narrowed<T>(-call.scale)](
+                                            const Element& e) { return scaled_sum(target(e), scale, T(0)); });
+            });
+        else
+            pass.write([&](int thread) { return gradient(thread, [](const Element&) { return T(0); }); });
     }
 
     template <class StateOf>
     NPFUSE_DEVICE void sum_targets(const Pass& pass, StateOf state) const {
-        pass.sum([&](const RowElement& e) {
-            const T share_of = target(pass, e);
-            const double distance = wide(pass.maximum(e.thread)) - wide(pass.input(0, e));
-            return share_of == T(0) ? 0.0 : wide(share_of) * distance;
+        pass.sum([&](int thread) {
+            return [target = targets(pass)(thread), x = pass.input(0)(thread),
+                    maximum = wide(pass.maximum(thread))](const Element& e) {
+                const T share_of = target(e);
+                return share_of == T(0) ? 0.0 : wide(share_of) * (maximum - wide(x(e)));
+            };
         });
-        pass.each_thread([&](int thread) {
-            if (Pass::is_first(thread)) state(thread).sums.distance = pass.total(thread);
+        pass.each_row([&](int first) { state(first).sums.distance = pass.total(first); });
+        pass.sum([&](int thread) {
+            return [target = targets(pass)(thread), peak = state(thread).peak](const Element& e) {
+                return e.j == peak ? T(0) : target(e);
+            };
         });
-        pass.sum([&](const RowElement& e) { return e.j == state(e.thread).peak ? T(0) : target(pass, e); });
-        pass.each_thread([&](int thread) {
-            State& row = state(thread);
-            if (!Pass::is_first(thread)) return;
-            row.sums.target_elsewhere = pass.total(thread);
+        pass.each_row([&](int first) {
+            State& row = state(first);
+            row.sums.target_elsewhere = pass.total(first);
             if (row.peak >= call.rows.n) return;
-            const T probability = call.rows.inputs[1] != nullptr ? pass.stored(1, thread, row.peak) : T(0);
+            const T probability = call.rows.inputs[1] != nullptr ? pass.stored(1, first, row.peak) : T(0);
             row.sums.target_at_peak = wide(smoothed(probability, row.peak));
         });
     }
 
-    NPFUSE_DEVICE void finish(const Pass& pass, State& row, int thread) const {
+    NPFUSE_DEVICE void finish(const Pass& pass, State& row, int first) const {
         const bool has_label = call.labels != nullptr && !row.ignored;
-        const T maximum = pass.maximum(thread), at_label = has_label ? pass.stored(0, thread, row.label) : T(0);
+        const T maximum = pass.maximum(first), prediction = has_label ? pass.stored(0, first, row.label) : T(0);
         if (has_label) {
             const double target = row.weight * kept();
             (row.label == row.peak ? row.sums.target_at_peak : row.sums.target_elsewhere) += target;
-            if (target != 0) row.sums.distance += target * (wide(maximum) - wide(at_label));
+            if (target != 0) row.sums.distance += target * (wide(maximum) - wide(prediction));
         }
         // Infinity and NaN are no maximum that a row can be compared to.
-        row.sums.rest = pass.total(thread) / RowTerms<T>::unit + wide(maximum - maximum);
+        row.sums.rest = pass.total(first) / RowTerms<T>::unit + wide(maximum - maximum);
         row.factor = row.sums.term_factor() / RowTerms<T>::unit * call.scale;
-        if (has_label && row.label != row.peak) {
-            const double own = wide(term(pass, thread, at_label));
+        if (has_label) {
+            const double own = wide(RowTerms<T>::below(maximum).term(prediction));
             row.at_label = T(own * row.factor - row.weight * (kept() + share()) * call.scale);
         }
         row.at_peak = T(row.sums.peak_gradient() * call.scale);
@@ -205,11 +221,15 @@ struct ProbabilityWeightBlock {
     double* weights;
 
     NPFUSE_DEVICE void operator()(const device::Block<threads>& block, Shared& shared) const {
-        Pass pass(call.rows, block, shared);
-        pass.hold(1);
-        pass.sum([&](const RowElement& e) { return wide(pass.input(1, e)) * call.class_weights[e.j]; });
-        pass.each_thread([&](int thread) {
-            if (Pass::is_first(thread) && pass.is_own(thread)) weights[pass.row(thread)] = pass.total(thread);
+        const Pass pass(call.rows, block, shared);
+        pass.hold(1, compute_t<S>(0));
+        pass.sum([&](int thread) {
+            return [this, &pass, probability = pass.input(1)(thread)](const typename Pass::Element& e) {
+                return pass.exists(e) ? wide(probability(e)) * call.class_weights[e.j] : 0.0;
+            };
+        });
+        pass.each_row([&](int first) {
+            if (pass.is_own(first)) weights[pass.row(first)] = pass.total(first);
         });
     }
 };

@@ -23,9 +23,11 @@ struct WarpRows {
     static constexpr bool across = false, staged = false;
 };
 
-// A row by a block, which reads it again for every pass: from the cache, if it is lucky.
+// A row by a block, which reads it again for every pass: from the cache, where the rows of all blocks fit. Therefore
+// the longer, the fewer at once.
+template <int size>
 struct LongRows {
-    static constexpr int threads = 256, width = 256, capacity = 0;
+    static constexpr int threads = size, width = size, capacity = 0;
     static constexpr bool across = false, staged = false;
 };
 
@@ -35,28 +37,29 @@ struct RowsAcross {
     static constexpr bool across = true, staged = false;
 };
 
-// An element of a row, as the thread meets it that works on it.
-struct RowElement {
-    int thread;
-    long long j;  // in its row
-    int k;        // among those that the thread holds
-};
-
 template <class T, int capacity>
 struct Held {
     T numbers[capacity > 0 ? capacity : 1];
 };
 
+// What is asked of each element is given as a function of the thread, which prepares what is the same for all of the
+// thread's elements and returns a function of the element.
 template <class S, class Form>
 class RowPass {
 public:
     using T = compute_t<S>;
     static constexpr int threads = Form::threads, width = Form::width, capacity = Form::capacity;
+    static constexpr bool holds = capacity > 0;
     using Groups = RowGroups<threads, width, Form::across>;
     static constexpr int rows = Groups::rows;
 
-    static constexpr int depth = 4;
-    using Tiles = TileSums<threads, 1, depth>;
+    using Index = std::conditional_t<holds, int, long long>;
+    struct Element {
+        Index j;  // in its row; beyond its end where a thread holds more than there is
+        int k;    // among those that the thread holds
+    };
+
+    using Tiles = TileSums<threads, 1, 1024 / threads>;
     // Rows of an odd length, lest threads that read one below the other meet in a bank.
     struct Stage {
         S numbers[2][threads * (capacity | 1)];
@@ -68,7 +71,7 @@ public:
 
     struct Shared {
         T maxima[threads];
-        long long found[threads];
+        Index found[threads];
         std::conditional_t<(width > lane_count), typename Tiles::Shared, Sums> sums;
         double beside[rows];
         Pair<T> pairs[rows];
@@ -86,39 +89,62 @@ public:
         return own < call_.rows ? own : call_.rows - 1;
     }
     NPFUSE_DEVICE bool is_own(int thread) const { return block_.index * rows + Groups::row_of(thread) < call_.rows; }
-    static NPFUSE_DEVICE bool is_first(int thread) { return Groups::place_of(thread) == 0; }
+    NPFUSE_DEVICE bool exists(const Element& e) const { return !holds || e.j < Index(call_.n); }
 
-    // Any element of the thread's row, from memory.
+    // Any element of any thread's row, from memory.
     NPFUSE_DEVICE T stored(int i, int thread, long long j) const {
-        return to_compute(static_cast<const S*>(call_.inputs[i])[at(thread, j)]);
+        const long long step = may_lie_across ? call_.inner : 1;
+        return to_compute(static_cast<const S*>(call_.inputs[i])[start_of(row(thread)) + j * step]);
     }
     NPFUSE_DEVICE T number(int i, int thread) const {
         return to_compute(static_cast<const S*>(call_.inputs[i])[row(thread)]);
     }
-    NPFUSE_DEVICE T input(int i, const RowElement& e) const {
-        if constexpr (capacity > 0)
-            return held_[i][e.thread].numbers[e.k];
-        else
-            return stored(i, e.thread, e.j);
+
+    // An input's elements, as a function of the thread.
+    NPFUSE_DEVICE auto input(int i) const {
+        return [this, i](int thread) {
+            if constexpr (holds) {
+                return [held = &held_[i][thread]](const Element& e) { return held->numbers[e.k]; };
+            } else {
+                const S* own = static_cast<const S*>(call_.inputs[i]) + start_[thread];
+                const long long step = may_lie_across ? call_.inner : 1;
+                return [own, step](const Element& e) { return to_compute(own[e.j * step]); };
+            }
+        };
     }
 
-    // Brings an input's rows into the registers of forms that hold them; to be called before input().
-    NPFUSE_DEVICE void hold(int i) {
+    // Brings an input's rows into the registers of forms that hold them, filled up where they end: before input().
+    NPFUSE_DEVICE void hold(int i, T fill) const {
         if constexpr (Form::staged) {
-            if (call_.inner == 1) return hold_staged(i);
+            if (call_.inner == 1) return hold_staged(i, fill);
         }
-        if constexpr (capacity > 0)
-            each_element([&](const RowElement& e) { held_[i][e.thread].numbers[e.k] = stored(i, e.thread, e.j); });
+        if constexpr (holds) {
+            S filler;
+            from_compute(fill, filler);
+            each_thread([&](int thread) {
+                // Converted when all are on their way, lest each waits for the one before.
+                Held<S, capacity> raw;
+                const S* own = static_cast<const S*>(call_.inputs[i]) + first_of(thread);
+                each_element_of(thread,
+                                [&](const Element& e) { raw.numbers[e.k] = exists(e) ? own[e.k * step()] : filler; });
+                each_element_of(
+                    thread, [&](const Element& e) { held_[i][thread].numbers[e.k] = to_compute(raw.numbers[e.k]); });
+            });
+        }
     }
 
-    // What f makes of an element of input i, which nobody asks for from now on: held in its place, or worked out anew.
-    template <class F>
-    NPFUSE_DEVICE auto kept(int i, F f) {
-        if constexpr (capacity > 0) {
-            each_element([&](const RowElement& e) { held_[i][e.thread].numbers[e.k] = f(e); });
-            return [this, i](const RowElement& e) { return held_[i][e.thread].numbers[e.k]; };
+    // What a function makes of the elements of input i, for which nobody asks from now on: held in its place, or worked
+    // out anew each time.
+    template <class Function>
+    NPFUSE_DEVICE auto kept(int i, Function function) const {
+        if constexpr (holds) {
+            each_thread([&](int thread) {
+                const auto of = function(thread);
+                each_element_of(thread, [&](const Element& e) { held_[i][thread].numbers[e.k] = of(e); });
+            });
+            return input(i);
         } else {
-            return f;
+            return function;
         }
     }
 
@@ -127,19 +153,35 @@ public:
         Groups::each(block_, work);
     }
 
+    // Work that is done once for a row, by neighbouring threads for neighbouring rows: work(the row's first thread).
     template <class Work>
-    NPFUSE_DEVICE void each_element(Work work) const {
-        each_thread([&](int thread) { each_element_of(thread, work); });
+    NPFUSE_DEVICE void each_row(Work work) const {
+        if constexpr (width == 1) {
+            each_thread(work);
+        } else {
+            block_.each([](int) {});  // until all rows are ready for it
+            block_.each([&](int thread) {
+                if (thread < rows) work(Form::across ? thread : thread * width);
+            });
+        }
     }
 
-    // Writes f(element) along the rows.
-    template <class F>
-    NPFUSE_DEVICE void write(F f) {
+    // Writes a function's results along the rows.
+    template <class Function>
+    NPFUSE_DEVICE void write(Function function) const {
         if constexpr (Form::staged) {
-            if (call_.inner == 1) return write_staged(f);
+            if (call_.inner == 1) return write_staged(function);
         }
-        each_element([&](const RowElement& e) {
-            if (is_own(e.thread)) from_compute(f(e), static_cast<S*>(call_.output)[at(e.thread, e.j)]);
+        each_thread([&](int thread) {
+            if (!is_own(thread)) return;
+            const auto result = function(thread);
+            S* own = static_cast<S*>(call_.output) + first_of(thread);
+            if constexpr (holds)
+                each_element_of(thread, [&](const Element& e) {
+                    if (exists(e)) from_compute(result(e), own[e.k * step()]);
+                });
+            else
+                write_along(Groups::place_of(thread), result, own);
         });
     }
 
@@ -147,9 +189,10 @@ public:
     NPFUSE_DEVICE void find_maxima(int i) const {
         constexpr T infinity = Format<T>::infinity;
         each_thread([&](int thread) {
+            const auto x = input(i)(thread);
             T maximum = -infinity;
-            each_element_of(thread, [&](const RowElement& e) {
-                const T next = input(i, e);
+            each_element_of(thread, [&](const Element& e) {
+                const T next = x(e);
                 maximum = next > maximum ? next : maximum;
             });
             shared_.maxima[thread] = maximum;
@@ -158,10 +201,8 @@ public:
     }
     NPFUSE_DEVICE T maximum(int thread) const { return Groups::first_of(shared_.maxima, thread); }
 
-    NPFUSE_DEVICE RowTerms<T> terms(int thread) const { return RowTerms<T>::below(maximum(thread)); }
-
-    template <class Term>
-    NPFUSE_DEVICE void sum(Term term) const {
+    template <class Function>
+    NPFUSE_DEVICE void sum(Function term) const {
         if constexpr (width == 1)
             sum_by_one(term);
         else if constexpr (width == lane_count)
@@ -173,69 +214,60 @@ public:
 
     // The sum of exp(x - maximum) without one element that is the maximum and whose term is 1.
     NPFUSE_DEVICE void sum_beside_maximum(int i) const {
-        const auto summed = [&](int thread) { return SummedTerms<T>::below(maximum(thread)); };
-        const auto term = [&](const RowElement& e) { return summed(e.thread).term(input(i, e)); };
-        sum(term);
-        block_.each([&](int thread) {
-            if (is_first(thread))
-                shared_.beside[Groups::row_of(thread)] = summed(thread).beside(maximum(thread), total(thread));
+        sum([&](int thread) {
+            return
+                [summed = summed_terms(thread), x = input(i)(thread)](const Element& e) { return summed.term(x(e)); };
+        });
+        each_row([&](int first) {
+            shared_.beside[Groups::row_of(first)] = summed_terms(first).beside(maximum(first), total(first));
         });
         bool is_lost = false;
         for (double beside : shared_.beside) is_lost |= beside < lost_beside_one<T>;
-        if (!is_lost) return;
-        block_.each([](int) {});  // until everybody knows it
-        // The maximum dominates so much that its own term has rounded the others away: they are added by themselves.
-        find_first_maximum(i);
-        sum([&](const RowElement& e) { return e.j == position(e.thread) ? T(0) : term(e); });
-        block_.each([&](int thread) {
-            double& beside = shared_.beside[Groups::row_of(thread)];
-            if (is_first(thread) && beside < lost_beside_one<T>)
-                beside = total(thread) / summed(thread).unit(maximum(thread));
-        });
+        if (is_lost) sum_what_is_lost(i);
     }
     NPFUSE_DEVICE double total_beside_maximum(int thread) const { return shared_.beside[Groups::row_of(thread)]; }
 
     // One number more than the position of the last NaN, if there is one.
     NPFUSE_DEVICE void find_nan(int i) const {
         each_thread([&](int thread) {
-            long long after = 0;
-            each_element_of(thread, [&](const RowElement& e) {
-                const T x = input(i, e);
-                if (x != x) after = e.j + 1;
+            const auto x = input(i)(thread);
+            Index after = 0;
+            each_element_of(thread, [&](const Element& e) {
+                if (x(e) != x(e)) after = e.j + 1;
             });
             shared_.found[thread] = after;
         });
-        Groups::combine_all(block_, shared_.found, [](long long a, long long b) { return b > a ? b : a; });
+        Groups::combine_all(block_, shared_.found, [](Index a, Index b) { return b > a ? b : a; });
     }
-    NPFUSE_DEVICE long long after_last_nan(int thread) const { return Groups::first_of(shared_.found, thread); }
+    NPFUSE_DEVICE Index after_last_nan(int thread) const { return Groups::first_of(shared_.found, thread); }
 
-    // The first position of the maximum; n where it is nowhere, as NaN is.
+    // The first position of the maximum; beyond the row where it is nowhere, as NaN is.
     NPFUSE_DEVICE void find_first_maximum(int i) const {
         each_thread([&](int thread) {
-            long long first = call_.n;
-            each_element_of(thread, [&](const RowElement& e) {
-                if (input(i, e) == maximum(thread) && e.j < first) first = e.j;
+            const auto x = input(i)(thread);
+            const T largest = maximum(thread);
+            Index first = Index(call_.n);
+            each_element_of(thread, [&](const Element& e) {
+                if (x(e) == largest && e.j < first) first = e.j;
             });
             shared_.found[thread] = first;
         });
-        Groups::combine_all(block_, shared_.found, [](long long a, long long b) { return b < a ? b : a; });
+        Groups::combine_all(block_, shared_.found, [](Index a, Index b) { return b < a ? b : a; });
     }
-    NPFUSE_DEVICE long long position(int thread) const { return Groups::first_of(shared_.found, thread); }
+    NPFUSE_DEVICE Index position(int thread) const { return Groups::first_of(shared_.found, thread); }
 
     // Works out one pair for each row.
     template <class F>
     NPFUSE_DEVICE void prepare(F f) const {
-        each_thread([&](int thread) {
-            if (is_first(thread)) shared_.pairs[Groups::row_of(thread)] = f(thread);
-        });
+        each_row([&](int first) { shared_.pairs[Groups::row_of(first)] = f(first); });
     }
     NPFUSE_DEVICE Pair<T> prepared(int thread) const { return shared_.pairs[Groups::row_of(thread)]; }
 
     // Writes one number for each row.
     template <class F>
     NPFUSE_DEVICE void write_number(F f) const {
-        each_thread([&](int thread) {
-            if (is_first(thread) && is_own(thread)) from_compute(f(thread), static_cast<S*>(call_.output)[row(thread)]);
+        each_row([&](int first) {
+            if (is_own(first)) from_compute(f(first), static_cast<S*>(call_.output)[row(first)]);
         });
     }
 
@@ -246,33 +278,70 @@ private:
         if (!may_lie_across || call_.inner == 1) return row * call_.n;
         return row / call_.inner * call_.n * call_.inner + row % call_.inner;
     }
-    NPFUSE_DEVICE long long at(int thread, long long j) const {
-        return start_[thread] + (may_lie_across ? j * call_.inner : j);
+
+    // The thread's first element, and how far apart the next ones are.
+    NPFUSE_DEVICE long long first_of(int thread) const {
+        return start_[thread] + Groups::place_of(thread) * (may_lie_across ? call_.inner : 1);
     }
+    NPFUSE_DEVICE long long step() const { return width * (may_lie_across ? call_.inner : 1); }
 
     template <class Work>
     NPFUSE_DEVICE void each_element_of(int thread, Work work) const {
         const int place = Groups::place_of(thread);
-        if constexpr (capacity > 0) {
-            const int n = static_cast<int>(call_.n);
+        if constexpr (holds) {
+            constexpr int chunk = capacity / 8;
 #pragma unroll
-            for (int k = 0; k < capacity; ++k) {
-                if (k * width >= n) break;
-                if (place + k * width < n) work(RowElement{thread, place + k * width, k});
+            for (int first = 0; first < capacity; first += chunk) {
+                if (first * width >= Index(call_.n)) break;
+#pragma unroll
+                for (int k = first; k < first + chunk; ++k) work(Element{place + k * width, k});
             }
         } else {
 #pragma unroll 4
-            for (long long j = place; j < call_.n; j += width) work(RowElement{thread, j, 0});
+            for (long long j = place; j < call_.n; j += width) work(Element{j, 0});
         }
     }
 
+    // Several results before any is stored, lest what is read next waits for that.
+    template <class Result>
+    NPFUSE_DEVICE void write_along(int place, Result result, S* own) const {
+        constexpr int ahead = 4;
+        long long j = place;
+        for (; j + (ahead - 1) * width < call_.n; j += ahead * width, own += ahead * step()) {
+            T results[ahead];
+#pragma unroll
+            for (int k = 0; k < ahead; ++k) results[k] = result(Element{j + k * width, 0});
+#pragma unroll
+            for (int k = 0; k < ahead; ++k) from_compute(results[k], own[k * step()]);
+        }
+        for (; j < call_.n; j += width, own += step()) from_compute(result(Element{j, 0}), *own);
+    }
+
+    NPFUSE_DEVICE SummedTerms<T> summed_terms(int thread) const { return SummedTerms<T>::below(maximum(thread)); }
+
+    // Where the maximum dominates so much that its own term has rounded the others away, they are added by themselves.
+    NPFUSE_DEVICE void sum_what_is_lost(int i) const {
+        block_.each([](int) {});  // until everybody knows that they are
+        find_first_maximum(i);
+        sum([&](int thread) {
+            return [summed = summed_terms(thread), x = input(i)(thread), at = position(thread)](const Element& e) {
+                return e.j == at ? T(0) : summed.term(x(e));
+            };
+        });
+        each_row([&](int first) {
+            double& beside = shared_.beside[Groups::row_of(first)];
+            if (beside < lost_beside_one<T>) beside = total(first) / summed_terms(first).unit(maximum(first));
+        });
+    }
+
     // A lane has one element at most. Lanes that have none would add zeros.
-    template <class Term>
-    NPFUSE_DEVICE void sum_by_one(Term term) const {
+    template <class Function>
+    NPFUSE_DEVICE void sum_by_one(Function function) const {
         static_assert(capacity <= lane_count);
         each_thread([&](int thread) {
+            const auto term = function(thread);
             double sums[capacity] = {};
-            each_element_of(thread, [&](const RowElement& e) { sums[e.k] += double(term(e)); });
+            each_element_of(thread, [&](const Element& e) { sums[e.k] += double(term(e)); });
             fold<capacity / 2>(sums);
             shared_.sums.sums[thread] = sums[0];
         });
@@ -285,32 +354,36 @@ private:
         if constexpr (half > 1) fold<half / 2>(sums);
     }
 
-    template <class Term>
-    NPFUSE_DEVICE void sum_by_lanes(Term term) const {
+    template <class Function>
+    NPFUSE_DEVICE void sum_by_lanes(Function function) const {
         each_thread([&](int thread) {
+            const auto term = function(thread);
             double sum = 0;
-            each_element_of(thread, [&](const RowElement& e) { sum += double(term(e)); });
+            each_element_of(thread, [&](const Element& e) { sum += double(term(e)); });
             shared_.sums.sums[thread] = sum;
         });
         Groups::add_lanes(block_, shared_.sums.sums);
     }
 
-    template <class Term>
-    NPFUSE_DEVICE void sum_by_tiles(Term term) const {
+    template <class Function>
+    NPFUSE_DEVICE void sum_by_tiles(Function function) const {
         static_assert(rows == 1);
         Tiles::sum(
             block_, shared_.sums, call_.n,
             [&](int thread, long long first, int count, double* terms) {
+                const auto term = function(thread);
+                const auto set = [&](int i) { terms[Tiles::place(i)] = double(term(Element{Index(first + i), 0})); };
+                if (count == Tiles::tile) {
 #pragma unroll
-                for (int k = 0; k < depth; ++k) {
-                    const int i = k * width + thread;
-                    if (i < count) terms[Tiles::place(i)] = double(term(RowElement{thread, first + i, 0}));
+                    for (int i = 0; i < Tiles::tile; i += threads) set(thread + i);
+                } else {
+                    for (int i = thread; i < count; i += threads) set(i);
                 }
             },
             [](double sum, double next, long long) { return sum + next; });
     }
 
-    // Where element j of a thread's row is on the stage, and how elements that follow each other in memory get there.
+    // Where the rows of a block begin on the stage, and how elements that follow each other in memory get there.
     NPFUSE_DEVICE int staged_length() const { return static_cast<int>(call_.n) | 1; }
     template <class Move>
     NPFUSE_DEVICE void between_memory_and_stage(Move move) const {
@@ -326,23 +399,27 @@ private:
         });
     }
 
-    NPFUSE_DEVICE void hold_staged(int i) {
+    NPFUSE_DEVICE void hold_staged(int i, T fill) const {
         S* stage = shared_.stage.numbers[i];
         const S* source = static_cast<const S*>(call_.inputs[i]);
         between_memory_and_stage([&](long long at, int place) { stage[place] = source[at]; });
-        each_element([&](const RowElement& e) {
-            held_[i][e.thread].numbers[e.k] =
-                is_own(e.thread) ? to_compute(stage[e.thread * staged_length() + e.k]) : T(0);
+        each_thread([&](int thread) {
+            each_element_of(thread, [&](const Element& e) {
+                const bool is_there = is_own(thread) && exists(e);
+                held_[i][thread].numbers[e.k] = is_there ? to_compute(stage[thread * staged_length() + e.k]) : fill;
+            });
         });
     }
 
-    template <class F>
-    NPFUSE_DEVICE void write_staged(F f) {
+    template <class Function>
+    NPFUSE_DEVICE void write_staged(Function function) const {
         S* stage = shared_.stage.numbers[0];
         S* target = static_cast<S*>(call_.output);
         block_.each([&](int thread) {
-            each_element_of(thread,
-                            [&](const RowElement& e) { from_compute(f(e), stage[thread * staged_length() + e.k]); });
+            const auto result = function(thread);
+            each_element_of(thread, [&](const Element& e) {
+                if (exists(e)) from_compute(result(e), stage[thread * staged_length() + e.k]);
+            });
         });
         between_memory_and_stage([&](long long at, int place) { target[at] = stage[place]; });
     }
@@ -365,7 +442,8 @@ void launch_on_rows(const device::RowsCall& rows, device::Stream stream, const R
     if (rows.inner > 1) return in(RowsAcross());
     if (rows.n <= 8 * 32) return in(WarpRows<8>());
     if (rows.n <= 32 * 32) return in(WarpRows<32>());
-    in(LongRows());
+    if (rows.n <= 8192) return in(LongRows<256>());
+    in(LongRows<512>());
 }
 
 NPFUSE_FORMULAS_END

@@ -8,21 +8,26 @@ NPFUSE_FORMULAS_BEGIN
 template <class Operation>
 struct SoftmaxRows {
     template <class Pass>
-    static NPFUSE_DEVICE void run(Pass& pass, int input = 0) {
-        spread<Pass>(pass, input, [](int, auto y) { return y; });
+    static NPFUSE_DEVICE void run(const Pass& pass, int input = 0) {
+        spread(pass, input, [](int) { return [](auto y) { return y; }; });
     }
-    // Writes factor(thread, y).
+    // Writes finish(thread)(y).
     template <class Pass, class Finish>
-    static NPFUSE_DEVICE void spread(Pass& pass, int input, Finish finish) {
+    static NPFUSE_DEVICE void spread(const Pass& pass, int input, Finish finish) {
         using T = typename Pass::T;
-        pass.hold(input);
+        using Element = typename Pass::Element;
+        pass.hold(input, -Format<T>::infinity);
         pass.find_maxima(input);
-        const auto term = pass.kept(
-            input, [&pass, input](const RowElement& e) { return pass.terms(e.thread).term(pass.input(input, e)); });
-        pass.sum(term);
-        pass.prepare([&](int thread) { return narrowed<T>(1.0 / pass.total(thread)); });
-        pass.write([&](const RowElement& e) {
-            return finish(e.thread, Operation::quotient(term(e), pass.prepared(e.thread)));
+        const auto terms = pass.kept(input, [&pass, input](int thread) {
+            return [terms = RowTerms<T>::below(pass.maximum(thread)), x = pass.input(input)(thread)](const Element& e) {
+                return terms.term(x(e));
+            };
+        });
+        pass.sum(terms);
+        pass.prepare([&](int first) { return narrowed<T>(1.0 / pass.total(first)); });
+        pass.write([&](int thread) {
+            return [reciprocal = pass.prepared(thread), term = terms(thread), finished = finish(thread)](
+                       const Element& e) { return finished(Operation::quotient(term(e), reciprocal)); };
         });
     }
 };
@@ -30,34 +35,34 @@ struct SoftmaxRows {
 template <class Operation>
 struct LogSoftmaxRows {
     template <class Pass>
-    static NPFUSE_DEVICE void run(Pass& pass) {
-        pass.hold(0);
+    static NPFUSE_DEVICE void run(const Pass& pass) {
+        using T = typename Pass::T;
+        pass.hold(0, -Format<T>::infinity);
         pass.find_maxima(0);
         pass.sum_beside_maximum(0);
-        pass.prepare(
-            [&](int thread) { return log_of_row_sum(pass.maximum(thread), pass.total_beside_maximum(thread)); });
-        pass.write(
-            [&](const RowElement& e) { return Operation::logarithm(pass.input(0, e), pass.prepared(e.thread)); });
+        pass.prepare([&](int first) { return log_of_row_sum(pass.maximum(first), pass.total_beside_maximum(first)); });
+        pass.write([&](int thread) {
+            return [sum = pass.prepared(thread), x = pass.input(0)(thread)](const typename Pass::Element& e) {
+                return Operation::logarithm(x(e), sum);
+            };
+        });
     }
 };
 
 template <class Operation>
 struct LogSumExpRows {
     template <class Pass>
-    static NPFUSE_DEVICE void run(Pass& pass) {
+    static NPFUSE_DEVICE void run(const Pass& pass) {
         using T = typename Pass::T;
-        pass.hold(0);
+        pass.hold(0, -Format<T>::infinity);
         pass.find_maxima(0);
         pass.sum_beside_maximum(0);
-        pass.prepare([&](int thread) {
-            return Pair<T>{log_sum_exp(pass.maximum(thread), pass.total_beside_maximum(thread)), T(0)};
-        });
         pass.find_nan(0);
-        pass.write_number([&](int thread) {
+        pass.write_number([&](int first) {
             // An infinite result is NaN if any is there.
-            const T y = pass.prepared(thread).hi;
-            const long long nan = pass.after_last_nan(thread);
-            return y - y == T(0) || nan == 0 ? y : pass.stored(0, thread, nan - 1);
+            const T y = log_sum_exp(pass.maximum(first), pass.total_beside_maximum(first));
+            const auto nan = pass.after_last_nan(first);
+            return y - y == T(0) || nan == 0 ? y : pass.stored(0, first, nan - 1);
         });
     }
 };
@@ -66,14 +71,20 @@ struct LogSumExpRows {
 template <class Operation>
 struct BackwardRows {
     template <class Pass>
-    static NPFUSE_DEVICE void run(Pass& pass) {
+    static NPFUSE_DEVICE void run(const Pass& pass) {
         using T = typename Pass::T;
-        pass.hold(0);
-        pass.hold(1);
-        pass.sum([&](const RowElement& e) { return Operation::backward_term(pass.input(0, e), pass.input(1, e)); });
-        pass.prepare([&](int thread) { return narrowed<T>(pass.total(thread)); });
-        pass.write([&](const RowElement& e) {
-            return Operation::backward(pass.input(0, e), pass.input(1, e), pass.prepared(e.thread));
+        using Element = typename Pass::Element;
+        pass.hold(0, T(0));
+        pass.hold(1, T(0));
+        pass.sum([&](int thread) {
+            return [dy = pass.input(0)(thread), y = pass.input(1)(thread)](const Element& e) {
+                return Operation::backward_term(dy(e), y(e));
+            };
+        });
+        pass.prepare([&](int first) { return narrowed<T>(pass.total(first)); });
+        pass.write([&](int thread) {
+            return [dy = pass.input(0)(thread), y = pass.input(1)(thread),
+                    sum = pass.prepared(thread)](const Element& e) { return Operation::backward(dy(e), y(e), sum); };
         });
     }
 };
@@ -82,8 +93,9 @@ struct BackwardRows {
 template <class Operation>
 struct LogSumExpRowsBackward {
     template <class Pass>
-    static NPFUSE_DEVICE void run(Pass& pass) {
-        SoftmaxRows<Operation>::spread(pass, 1, [&](int thread, auto y) { return pass.number(0, thread) * y; });
+    static NPFUSE_DEVICE void run(const Pass& pass) {
+        SoftmaxRows<Operation>::spread(
+            pass, 1, [&](int thread) { return [dy = pass.number(0, thread)](auto y) { return dy * y; }; });
     }
 };
 
@@ -98,8 +110,7 @@ struct RowsKernel {
         device::RowsCall call;
 
         NPFUSE_DEVICE void operator()(const device::Block<threads>& block, Shared& shared) const {
-            Pass pass(call, block, shared);
-            Body::run(pass);
+            Body::run(Pass(call, block, shared));
         }
     };
 };

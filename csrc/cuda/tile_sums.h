@@ -14,7 +14,7 @@ public:
 
     struct Shared {
         Term terms[2][length * (threads * depth + (length > 1 ? 16 / length : 0))];
-        double sums[threads];
+        double sums[lane_count];
     };
 
     // Where term i of a tile is kept: neither those of a pack meet in a bank, nor those that are added at once.

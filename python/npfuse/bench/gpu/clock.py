@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from numpy.typing import NDArray
+
 from npfuse import cuda
 from npfuse.bench.gpu.task import Call
 
@@ -44,13 +46,28 @@ class Clock:
                 times[name] = min(times[name], self.seconds(calls, counts[name]))
         return times
 
+    def sets(self, arrays: Sequence[NDArray[Any]]) -> list[list[cuda.Array]]:
+        """Return arrays on the GPU, as often as the cache asks for."""
+        turns = self.turns(sum(array.nbytes for array in arrays))
+        enough = 4096 // len(arrays)  # thousands of small arrays take their time to copy
+        sent = [cuda.asarray(array, device=self.device) for array in arrays]
+        return [sent, *([self.copied(array) for array in sent] for _ in range(max(2, min(turns, enough)) - 1))]
+
+    def copied(self, array: cuda.Array) -> cuda.Array:
+        """Return a copy of an array, made by the device."""
+        copy = cuda.Array.empty(array.shape, array.dtype.name, self.device, 0)
+        if array.size:
+            self.copy(copy, array)()
+        return copy
+
+    def copy(self, target: cuda.Array, source: cuda.Array) -> Call:
+        """Return the device's own copy of one array to another."""
+        addresses = target.on(self.place, 0), source.on(self.place, 0)
+        size = source.size * source.dtype.itemsize
+        return lambda: self.native.copy(self.place, *addresses, size)
+
     def copy_bandwidth(self, size: int, rounds: int, seconds: float) -> float:
         """Return the GB/s, read and written, at which the device itself copies so many bytes."""
         sets = [[cuda.Array.empty((size,), "uint8", self.device, 0) for _ in "to"] for _ in range(self.turns(2 * size))]
-
-        def copies(target: cuda.Array, source: cuda.Array) -> Call:
-            addresses = target.on(self.place), source.on(self.place)
-            return lambda: self.native.copy(self.place, *addresses, size)
-
-        times = self.best_times({"copy": [copies(*pair) for pair in sets]}, rounds, seconds)
+        times = self.best_times({"copy": [self.copy(*pair) for pair in sets]}, rounds, seconds)
         return 2 * size / times["copy"] / 1e9

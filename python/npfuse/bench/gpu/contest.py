@@ -62,12 +62,10 @@ def listed(results: Any) -> list[Array]:
 
 def set_up(task: Task, arrays: list[Array], present: Sequence[str], clock: Clock) -> Contest:
     """Bring the arrays to the GPU, as often as the cache asks for, and have the CPU compute the results."""
-    enough = 4096 // len(arrays)  # thousands of small arrays take their time to send
-    turns = max(2, min(clock.turns(sum(array.nbytes for array in arrays)), enough))
-    sets = [[cuda.asarray(array, device=clock.device) for array in arrays] for _ in range(turns)]
+    sets = clock.sets(arrays)
     calls = {OURS: [task.ours(cuda, each) for each in sets]}
     for peer in present:
-        calls.update(WAYS[peer](task, [arrays] * turns))
+        calls.update(WAYS[peer](task, [arrays] * len(sets)))
     units = {"float16": 2.0**-10, "bfloat16": 2.0**-7}
     return Contest(
         calls, listed(task.ours(nf, arrays)()), unit=max(units.get(array.dtype.name, 2.0**-23) for array in arrays)
