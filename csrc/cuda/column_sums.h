@@ -13,25 +13,16 @@ NPFUSE_FORMULAS_BEGIN
 
 // Inputs at `length` neighbours: those that have a number for each element, or the others, which have a period.
 template <class S, int length, int inputs>
-NPFUSE_DEVICE void read_inputs(const device::MatrixCall& call, bool repeated, long long first,
-                               Pack<S, length> (&packs)[inputs]) {
+NPFUSE_DEVICE void load_inputs(const device::MatrixCall& call, bool repeated, long long first,
+                               compute_t<S> (&numbers)[inputs][length]) {
 #pragma unroll
     for (int i = 0; i < inputs; ++i) {
         const device::MatrixInput& input = call.inputs[i];
-        if (input.data != nullptr && (input.period != 0) == repeated)
-            packs[i] = read_pack<S, length>(input.data, first, true, length);
-    }
-}
-
-template <class S, int length, int inputs>
-NPFUSE_DEVICE void convert_inputs(const device::MatrixCall& call, const Pack<S, length> (&packs)[inputs],
-                                  compute_t<S> (&numbers)[inputs][length]) {
-#pragma unroll
-    for (int i = 0; i < inputs; ++i) {
-        if (call.inputs[i].data != nullptr)
-            convert(packs[i], numbers[i]);
-        else
-            fill(compute_t<S>(call.inputs[i].value), numbers[i]);
+        if (input.data == nullptr) {
+            for (int k = 0; k < length; ++k) numbers[i][k] = compute_t<S>(input.value);
+        } else if ((input.period != 0) == repeated) {
+            load_pack<S>(input.data, first, true, length, numbers[i]);
+        }
     }
 }
 
@@ -73,19 +64,17 @@ struct ColumnBand {
 private:
     template <int rows>
     NPFUSE_DEVICE void run(long long row, long long column, double (&sums)[length]) const {
-        Pack<S, length> packs[rows][Body::inputs];
+        T in[rows][Body::inputs][length], out[length];
 #pragma unroll
         for (int r = 0; r < rows; ++r) {
-            read_inputs(call, false, (row + r) * call.columns + column, packs[r]);
-            read_inputs(call, true, column, packs[r]);
+            load_inputs<S>(call, false, (row + r) * call.columns + column, in[r]);
+            load_inputs<S>(call, true, column, in[r]);
         }
-        T in[Body::inputs][length], out[length];
 #pragma unroll
         for (int r = 0; r < rows; ++r) {
-            convert_inputs(call, packs[r], in);
 #pragma unroll
             for (int k = 0; k < length; ++k) {
-                const Pair<T> both = applied<Body>(in, k);
+                const Pair<T> both = applied<Body>(in[r], k);
                 out[k] = both.hi;
                 sums[k] += double(both.lo);
             }

@@ -18,7 +18,7 @@ struct LossBlock {
     using T = compute_t<S>;
     using Formulas = Variant<Operation, variant>;
     static constexpr int threads = 256;
-    static constexpr int length = pack_length<S> < 4 ? pack_length<S> : 4;  // more want more registers
+    static constexpr int length = pack_length<S>;
     static constexpr int inputs = 2 + static_cast<int>(operands_of<Operation>().count);
     static constexpr int parameter_total = static_cast<int>(parameter_count<Operation>());
 
@@ -45,8 +45,7 @@ struct LossBlock {
         double product;
     };
     using Term = std::conditional_t<is_exact, double, ValueOrProduct>;
-    static constexpr int depth = is_exact ? 2 : 1;  // packs of a thread on their way at once
-    using Tiles = TileSums<threads, length, depth, Term>;
+    using Tiles = TileSums<threads, length, 1, Term>;
     using Shared = typename Tiles::Shared;
 
     device::LossCall call;
@@ -59,7 +58,9 @@ struct LossBlock {
         const long long total = left < loss_block_length ? left : loss_block_length;
         Tiles::sum(
             block, shared, total,
-            [&](int thread, long long first, int count, Term* terms) { compute(terms, begin + first, thread, count); },
+            [&](int thread, long long first, int count, Term* terms) {
+                compute(terms, begin + first, thread * length, count);
+            },
             [&](double sum, const Term& term, long long i) {
                 if constexpr (is_exact)
                     return sum + term;
@@ -84,64 +85,37 @@ private:
             return is_fused ? Term{.value = value} : Term{.product = product};
     }
 
-    struct Place {
-        long long first;
-        int count;
-        bool whole;
-    };
-
-    // Of a thread's packs in the tile that begins with element `first`.
-    NPFUSE_DEVICE Place place(long long first, int thread, int pack, int total) const {
-        const int own = (pack * threads + thread) * length, left = total - own;
-        const int count = left >= length ? length : left > 0 ? left : 0;
-        return {first + own, count, aligned && count == length};
-    }
-
-    NPFUSE_DEVICE void compute(Term* terms, long long first, int thread, int total) const {
-        Pack<S, length> packs[depth][inputs], weights[depth];
+    NPFUSE_DEVICE void compute(Term* terms, long long first, int place, int total) const {
+        if (place >= total) return;
+        const int count = total - place < length ? total - place : length;
+        const bool pack = aligned && count == length;
+        T in[inputs][length], weight[length] = {}, gradients[length], values[length];
 #pragma unroll
-        for (int d = 0; d < depth; ++d) {
-            const Place at = place(first, thread, d, total);
-            if (at.count == 0) break;
-#pragma unroll
-            for (int i = 0; i < inputs; ++i)
-                if (call.inputs[i].data != nullptr)
-                    packs[d][i] = read_pack<S, length>(call.inputs[i].data, at.first, at.whole, at.count);
-            if (call.weight != nullptr) weights[d] = read_pack<S, length>(call.weight, at.first, at.whole, at.count);
-        }
-#pragma unroll
-        for (int d = 0; d < depth; ++d) {
-            const Place at = place(first, thread, d, total);
-            if (at.count == 0) break;
-            compute(packs[d], weights[d], at, terms, static_cast<int>(at.first - first));
-        }
-    }
-
-    // Of a pack whose terms are those from number first_term on in the tile.
-    NPFUSE_DEVICE void compute(const Pack<S, length> (&packs)[inputs], const Pack<S, length>& weights, const Place& at,
-                               Term* terms, int first_term) const {
-        T in[inputs][length], weight[length], gradients[length], values[length];
-#pragma unroll
-        for (int i = 0; i < inputs; ++i) {
-            if (call.inputs[i].data != nullptr)
-                convert(packs[i], in[i]);
-            else
-                fill(T(call.inputs[i].value), in[i]);
-        }
-        if (call.weight != nullptr) convert(weights, weight);
+        for (int i = 0; i < inputs; ++i) load(call.inputs[i], first + place, pack, count, in[i]);
+        if (call.weight != nullptr) load_pack<S>(call.weight, first + place, pack, count, weight);
 #pragma unroll
         for (int k = 0; k < length; ++k) {
             const Value own = value(in, parameters, k, EachInput(), EachParameter());
             const double product = call.weight != nullptr ? to_double(own) * wide(weight[k]) : to_double(own);
-            terms[Tiles::place(first_term + k)] = term_of(is_fused, own, product);
+            terms[Tiles::place(place + k)] = term_of(is_fused, own, product);
             values[k] = T(product);
             if (call.gradient != nullptr) {
                 const T slope = gradient(in, parameters, k, EachInput(), EachParameter());
                 gradients[k] = call.weight != nullptr ? weighted(slope, weight[k], call.scale) : scaled(slope, scale);
             }
         }
-        if (call.gradient != nullptr) store_rounded<S>(gradients, call.gradient, at.first, at.whole, at.count);
-        if (call.values != nullptr) store_rounded<S>(values, call.values, at.first, at.whole, at.count);
+        if (call.gradient != nullptr) store_rounded<S>(gradients, call.gradient, first + place, pack, count);
+        if (call.values != nullptr) store_rounded<S>(values, call.values, first + place, pack, count);
+    }
+
+    static NPFUSE_DEVICE void load(const device::Input& input, long long first, bool pack, int count,
+                                   T (&numbers)[length]) {
+        if (input.data != nullptr) {
+            load_pack<S>(input.data, first, pack, count, numbers);
+        } else {
+#pragma unroll
+            for (int k = 0; k < length; ++k) numbers[k] = T(input.value);
+        }
     }
 };
 

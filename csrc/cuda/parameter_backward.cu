@@ -42,21 +42,19 @@ private:
     // All is read before anything is written, lest one waits for the other.
     NPFUSE_DEVICE void compute(int thread, long long row, long long first, int count, double* terms) const {
         const long long element = row * call.columns + first;
-        Pack<S, 1> packs[depth][Body::inputs];
+        compute_t<S> numbers[depth][Body::inputs][1];
 #pragma unroll
         for (int k = 0; k < depth; ++k) {
             const int i = k * threads + thread;
             if (i >= count) continue;
-            read_inputs(call, false, element + i, packs[k]);
-            read_inputs(call, true, row % call.period, packs[k]);
+            load_inputs<S>(call, false, element + i, numbers[k]);
+            load_inputs<S>(call, true, row % call.period, numbers[k]);
         }
 #pragma unroll
         for (int k = 0; k < depth; ++k) {
             const int i = k * threads + thread;
             if (i >= count) continue;
-            compute_t<S> numbers[Body::inputs][1];
-            convert_inputs(call, packs[k], numbers);
-            const auto both = applied<Body>(numbers, 0);
+            const auto both = applied<Body>(numbers[k], 0);
             from_compute(both.hi, static_cast<S*>(call.output)[element + i]);
             terms[Tiles::place(i)] = double(both.lo);
         }
