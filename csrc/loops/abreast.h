@@ -57,15 +57,24 @@ NPFUSE_FORMULA void apply_two_abreast(const Formula& formula, T* y, T* z, const 
         }
 }
 
+// Calls apply<count>(i), which is for so many chunks from number i on, until no whole chunk is left; returns how many
+// numbers there were.
+template <ptrdiff_t most, class T, class Apply>
+NPFUSE_FORMULA ptrdiff_t for_whole_chunks(ptrdiff_t n, Apply apply) {
+    constexpr ptrdiff_t chunk = kernel_chunk<T>, abreast = chunks_abreast<T> < most ? chunks_abreast<T> : most;
+    ptrdiff_t i = 0;
+    for (; i + abreast * chunk <= n; i += abreast * chunk) apply.template operator()<abreast>(i);
+    if constexpr (abreast > 1)
+        for (; i + chunk <= n; i += chunk) apply.template operator()<1>(i);
+    return i;
+}
+
 // y[i] = formula(operands[i]...) for whole chunks; returns how many numbers they held.
 template <ptrdiff_t most, class Formula, class T, class... Operands>
 NPFUSE_FORMULA ptrdiff_t apply_to_whole_chunks(const Formula& formula, ptrdiff_t n, T* y, const Operands*... operands) {
-    constexpr ptrdiff_t chunk = kernel_chunk<T>, abreast = chunks_abreast<T> < most ? chunks_abreast<T> : most;
-    ptrdiff_t i = 0;
-    for (; i + abreast * chunk <= n; i += abreast * chunk) apply_abreast<abreast>(formula, y + i, (operands + i)...);
-    if constexpr (abreast > 1)
-        for (; i + chunk <= n; i += chunk) apply_abreast<1>(formula, y + i, (operands + i)...);
-    return i;
+    return for_whole_chunks<most, T>(n, [=]<ptrdiff_t count>(ptrdiff_t i) __attribute__((always_inline)) {
+        apply_abreast<count>(formula, y + i, (operands + i)...);
+    });
 }
 
 // The same for every number.

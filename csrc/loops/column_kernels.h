@@ -12,7 +12,7 @@ NPFUSE_FORMULAS_BEGIN
 template <class Body>
 NPFUSE_FORMULA void with_width(ptrdiff_t columns, Body body) {
     if (columns == row_tile)
-        body(Whole<row_tile>());
+        body(Known<row_tile>());
     else
         body(columns);
 }

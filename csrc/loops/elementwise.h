@@ -13,16 +13,10 @@ NPFUSE_FORMULAS_BEGIN
 template <class Formula, class T>
 void contiguous_two(const T* const* inputs, T* const* outputs, ptrdiff_t n) {
     static_assert(Formula::inputs == 3);
-    constexpr ptrdiff_t chunk = kernel_chunk<T>,
-                        abreast = chunks_abreast<T> < most_two_abreast ? chunks_abreast<T> : most_two_abreast;
-    const auto apply = [&]<ptrdiff_t count>(ptrdiff_t i) __attribute__((always_inline)) {
+    for_whole_chunks<most_two_abreast, T>(n, [&]<ptrdiff_t count>(ptrdiff_t i) __attribute__((always_inline)) {
         apply_two_abreast<count>([](auto... x) __attribute__((always_inline)) { return Formula::apply(x...); },
                                  outputs[0] + i, outputs[1] + i, inputs[0] + i, inputs[1] + i, inputs[2] + i);
-    };
-    ptrdiff_t i = 0;
-    for (; i + abreast * chunk <= n; i += abreast * chunk) apply.template operator()<abreast>(i);
-    if constexpr (abreast > 1)
-        for (; i + chunk <= n; i += chunk) apply.template operator()<1>(i);
+    });
 }
 
 template <class Formula, class T>

@@ -1,5 +1,7 @@
-// 0, 1, ... as template arguments.
+// Numbers that are known when compiled: 0, 1, ... as template arguments, and one as a type.
 #pragma once
+
+#include <stddef.h>
 
 #include "../formulas/language.h"
 
@@ -12,6 +14,11 @@ struct IndicesUpTo : IndicesUpTo<n - 1, n - 1, I...> {};
 template <int... I>
 struct IndicesUpTo<0, I...> {
     using type = Indices<I...>;
+};
+
+template <ptrdiff_t number>
+struct Known {
+    constexpr operator ptrdiff_t() const { return number; }
 };
 
 NPFUSE_FORMULAS_END

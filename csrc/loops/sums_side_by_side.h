@@ -2,21 +2,17 @@
 // bits are the same.
 #pragma once
 
+#include "indices.h"
 #include "lanes.h"
 
 NPFUSE_FORMULAS_BEGIN
-
-// The number of columns of a whole tile, known when compiled, so that loops over it need no remainder.
-template <ptrdiff_t tile>
-struct Whole {
-    constexpr operator ptrdiff_t() const { return tile; }
-};
 
 // A tile of so many columns, or fewer.
 template <ptrdiff_t tile>
 class SumsSideBySide {
 public:
-    // Of n elements of every column: term(j, c) is element j of column c.
+    // Of n elements of every column: term(j, c) is element j of column c. Of a whole tile the width is Known, so that
+    // loops over it need no remainder.
     template <class Width, class Term>
     NPFUSE_FORMULA void add_up(ptrdiff_t n, Width columns, Term term) {
         used_ = n < lane_count ? n : lane_count;
@@ -24,7 +20,7 @@ public:
 #pragma omp simd
             for (ptrdiff_t c = 0; c < columns; ++c) lanes_[lane][c] = 0.0 + double(term(lane, c));
         ptrdiff_t j = used_;
-        if constexpr (__is_same(Width, Whole<tile>)) {
+        if constexpr (__is_same(Width, Known<tile>)) {
             for (; j + 2 * lane_count <= n; j += 2 * lane_count) add_turns<2>(j, columns, term);
         }
         for (; j < n; ++j) add_to_lane<1>(j % lane_count, j, columns, term);

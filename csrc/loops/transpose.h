@@ -1,4 +1,4 @@
-// Rows of numbers turned into columns and back, a square as wide as a vector at a time.
+// Rows of numbers turned into columns and back, a square as wide as a vector at a time; short rows by smaller squares.
 #pragma once
 
 #include <stddef.h>
@@ -15,14 +15,11 @@ inline constexpr int line_bytes = 32;
 inline constexpr int line_bytes = 16;
 #endif
 
-template <class T>
-inline constexpr int square_size = line_bytes / sizeof(T);
-
-template <class T>
+template <class T, int size>
 class Square {
 public:
-    [[gnu::always_inline]] void load(int i, const T* source) { __builtin_memcpy(&lines_[i], source, line_bytes); }
-    [[gnu::always_inline]] void store(int i, T* target) const { __builtin_memcpy(target, &lines_[i], line_bytes); }
+    [[gnu::always_inline]] void load(int i, const T* source) { __builtin_memcpy(&lines_[i], source, bytes); }
+    [[gnu::always_inline]] void store(int i, T* target) const { __builtin_memcpy(target, &lines_[i], bytes); }
 
     // Squares of two by two, then of four by four, and so on, change places across the diagonal.
     template <int step = 1>
@@ -36,8 +33,8 @@ public:
     }
 
 private:
-    static constexpr int size = square_size<T>;
-    typedef T Line __attribute__((vector_size(line_bytes)));
+    static constexpr int bytes = size * int(sizeof(T));
+    typedef T Line __attribute__((vector_size(bytes)));
 
     template <int step, int... lane>
     [[gnu::always_inline]] static void exchange(Line& a, Line& b, Indices<lane...>) {
@@ -52,7 +49,7 @@ private:
 #if defined(__clang__)
         return __builtin_shufflevector(a, b, place...);
 #else
-        typedef typename Format<T>::SignedBits Places __attribute__((vector_size(line_bytes)));
+        typedef typename Format<T>::SignedBits Places __attribute__((vector_size(bytes)));
         return __builtin_shuffle(a, b, Places{place...});
 #endif
     }
@@ -60,26 +57,28 @@ private:
     Line lines_[size];
 };
 
-// The first numbers of the squares that cover n: the last one overlaps the one before. Calls one_by_one for the numbers
-// of a row too short for a square.
-template <class T, class Turn, class OneByOne>
+// Calls turn(size, i) with the first numbers of the largest squares that rows of n numbers are long enough for: the
+// last one overlaps the one before. Calls one_by_one for the numbers of a row too short for any.
+template <class T, int size = line_bytes / int(sizeof(T)), class Turn, class OneByOne>
 [[gnu::always_inline]] inline void for_each_square(ptrdiff_t n, Turn turn, OneByOne one_by_one) {
-    constexpr ptrdiff_t size = square_size<T>;
-    if (n < size) {
+    constexpr int smallest_line = 16;
+    if (n >= size) {
+        const auto place = [turn](ptrdiff_t i) __attribute__((always_inline)) { turn(Known<size>(), i); };
+        for (ptrdiff_t i = 0; i < n - size; i += size) place(i);
+        place(n - size);
+    } else if constexpr (size * int(sizeof(T)) > smallest_line) {
+        for_each_square<T, size / 2>(n, turn, one_by_one);
+    } else {
         for (ptrdiff_t i = 0; i < n; ++i) one_by_one(i);
-        return;
     }
-    for (ptrdiff_t i = 0; i < n - size; i += size) turn(i);
-    turn(n - size);
 }
 
 // Number i of row r to tile[i][r].
 template <ptrdiff_t width, class T>
 inline void transpose_rows(const T* const* rows, ptrdiff_t n, T (*tile)[width]) {
-    constexpr ptrdiff_t size = square_size<T>;
-    const auto turn = [=](ptrdiff_t i) __attribute__((always_inline)) {
+    const auto turn = [=](auto size, ptrdiff_t i) __attribute__((always_inline)) {
         for (ptrdiff_t r = 0; r < width; r += size) {
-            Square<T> square;
+            Square<T, size> square;
             for (int k = 0; k < size; ++k) square.load(k, rows[r + k] + i);
             square.transpose();
             for (int k = 0; k < size; ++k) square.store(k, tile[i + k] + r);
@@ -92,10 +91,9 @@ inline void transpose_rows(const T* const* rows, ptrdiff_t n, T (*tile)[width]) 
 
 template <ptrdiff_t width, class T>
 inline void transpose_columns(const T (*tile)[width], ptrdiff_t n, T* const* rows) {
-    constexpr ptrdiff_t size = square_size<T>;
-    const auto turn = [=](ptrdiff_t i) __attribute__((always_inline)) {
+    const auto turn = [=](auto size, ptrdiff_t i) __attribute__((always_inline)) {
         for (ptrdiff_t r = 0; r < width; r += size) {
-            Square<T> square;
+            Square<T, size> square;
             for (int k = 0; k < size; ++k) square.load(k, tile[i + k] + r);
             square.transpose();
             for (int k = 0; k < size; ++k) square.store(k, rows[r + k] + i);

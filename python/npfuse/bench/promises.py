@@ -6,7 +6,16 @@ from npfuse.bench.bar import Bar, geometric_mean, worst
 from npfuse.bench.contest import OURS
 from npfuse.bench.losses import ROW_LOSSES
 from npfuse.bench.report import Result
-from npfuse.bench.suite import BEYOND_CACHE, IN_CACHE, MANY_SMALL, MIXED, arrays_in_words
+from npfuse.bench.suite import (
+    BEYOND_CACHE,
+    IN_CACHE,
+    LONG_ROWS,
+    MANY_SMALL,
+    MIXED,
+    ROWS,
+    arrays_in_words,
+    in_words,
+)
 
 FUSED = "torch fused"
 OVER_FUSED = {"Adam": 1.4, "AdamW": 1.4, "SGD": 1.2, "Adagrad": 1.2}
@@ -35,8 +44,11 @@ def elementwise(results: Sequence[Result]) -> Iterator[Bar]:
 
 
 def rows(results: Sequence[Result]) -> Iterator[Bar]:
-    """Judge softmax and its logarithm on both shapes and both axes."""
-    ratios = over_best_peer(results, lambda r: r.operation in ("softmax", "log_softmax"))
+    """Judge softmax and its logarithm on long rows, along both axes."""
+    shapes = tuple(map(in_words, (ROWS, LONG_ROWS)))
+    ratios = over_best_peer(
+        results, lambda r: r.operation in ("softmax", "log_softmax") and r.workload.startswith(shapes)
+    )
     yield from worst("rows over the best peer", ratios, 1.3, at_least=True)
 
 
@@ -48,7 +60,10 @@ def losses(results: Sequence[Result]) -> Iterator[Bar]:
         mean = geometric_mean(large.values())
         yield Bar("losses over the best peer: geometric mean", mean, 3, at_least=True)
     yield from worst("losses over the best peer", large, 1.3, at_least=True)
-    by_rows = over_best_peer(mine, lambda r: r.operation == "softmax_cross_entropy")
+    by_rows = over_best_peer(
+        mine,
+        lambda r: r.operation == "softmax_cross_entropy" and r.workload in map(in_words, (ROWS, LONG_ROWS)),
+    )
     yield from worst("row losses over the best peer", by_rows, 1.3, at_least=True)
     calls = {r.operation: 1e6 * r.seconds[OURS] for r in mine if r.numbers == 100}
     yield from worst("value and gradient of 100 numbers", calls, 1.5, "µs")

@@ -21,6 +21,7 @@ IN_CACHE, BEYOND_CACHE, LARGE = 100_000, 1_000_000, 20_000_000
 LARGE_SIZES = (BEYOND_CACHE, LARGE)
 SIZES = (1, 100, 10_000, IN_CACHE, *LARGE_SIZES)
 ROWS, LONG_ROWS = (256, 1000), (64, 50257)
+SHORT_ROWS = [(10_000, 10), (3000, 32), (1000, 100)]
 MANY_SMALL: Shapes = [(64,)] * 1000
 MIXED: Shapes = [(64,), (64, 64)] * 100
 
@@ -45,9 +46,9 @@ def entries(quick: bool) -> Iterator[Entry]:
     """Yield every contest; the quick ones are those that the promises (bars.py) are about, but for the largest."""
     yield from activations((1, IN_CACHE) if quick else SIZES)
     yield from gated((IN_CACHE,) if quick else SIZES)
-    yield from rows([ROWS] if quick else [ROWS, LONG_ROWS])
+    yield from rows([ROWS] if quick else [ROWS, LONG_ROWS], [] if quick else SHORT_ROWS)
     yield from biases(["relu", "gelu"] if quick else list(_native.bias_forward_ufuncs))
-    yield from losses((100, BEYOND_CACHE) if quick else SIZES, [ROWS] if quick else [ROWS, LONG_ROWS])
+    yield from losses((100, BEYOND_CACHE) if quick else SIZES, [ROWS] if quick else [*SHORT_ROWS, ROWS, LONG_ROWS])
     one_array: list[Shapes] = [[(n,)] for n in ((BEYOND_CACHE,) if quick else (1, 10_000, *LARGE_SIZES))]
     yield from steps([*one_array, MANY_SMALL, MIXED])
 
@@ -90,14 +91,14 @@ def gated(sizes: tuple[int, ...]) -> Iterator[Entry]:
         yield Entry("gated", name, in_words(ROWS), math.prod(ROWS), partial(glu_contest, name, ROWS))
 
 
-def rows(shapes: list[tuple[int, int]]) -> Iterator[Entry]:
-    """Yield the operations along an axis."""
+def rows(along_both: list[tuple[int, int]], along_last: list[tuple[int, int]]) -> Iterator[Entry]:
+    """Yield the operations along an axis: of some shapes along either, of others along the last."""
+    places = [(shape, -1) for shape in along_last] + [(shape, axis) for shape in along_both for axis in (-1, 0)]
     for forward in _native.operations["rows"]:
         for name in both_ways(forward):
-            for shape in shapes:
-                for axis in (-1, 0):
-                    words = f"{in_words(shape)} axis {axis}"
-                    yield Entry("rows", name, words, math.prod(shape), partial(row_contest, name, shape, axis))
+            for shape, axis in places:
+                words = f"{in_words(shape)} axis {axis}"
+                yield Entry("rows", name, words, math.prod(shape), partial(row_contest, name, shape, axis))
     for name in both_ways("maxout"):
         yield Entry("rows", name, in_words(ROWS), math.prod(ROWS), partial(maxout_contest, name, ROWS))
 
