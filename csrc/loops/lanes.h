@@ -32,14 +32,53 @@ public:
     // For a loop that adds to the lanes itself.
     NPFUSE_FORMULA double* lanes() { return lanes_; }
 
-    NPFUSE_FORMULA double total() const {
+    // To be asked for once.
+    NPFUSE_FORMULA double total() {
+        fold<lane_count / 2>(lanes_);
+        return lanes_[0];
+    }
+
+    // The sum of term(0), ..., term(n - 1). Of few terms, registers hold all lanes from first to last.
+    template <class Term>
+    NPFUSE_FORMULA static double of(ptrdiff_t n, Term term) {
+        if (n < 4 * lane_count) return of_few<0>(n, term);
+        LaneSum sum;
+        sum.add(n, term);
+        return sum.total();
+    }
+
+    // One copy serves all callers.
+    template <class T>
+    [[gnu::noinline]] static double of(const T* terms, ptrdiff_t n) {
+        return of(n, [terms](ptrdiff_t i) __attribute__((always_inline)) { return terms[i]; });
+    }
+
+private:
+    // So many terms to each lane, and one more to some: those without take part with zero, which changes nothing.
+    template <int turns, class Term>
+    NPFUSE_FORMULA static double of_few(ptrdiff_t n, Term term) {
+        if constexpr (turns < 3) {
+            if (n >= (turns + 1) * lane_count) return of_few<turns + 1>(n, term);
+        }
+        const ptrdiff_t rest = n - turns * lane_count;
+        if (turns > 0 && rest == 0) return of_turns<turns, false>(rest, term);
+        return of_turns<turns, true>(rest, term);
+    }
+
+    template <int turns, bool has_rest, class Term>
+    NPFUSE_FORMULA static double of_turns(ptrdiff_t rest, Term term) {
         alignas(64) double sums[lane_count];
-        for (ptrdiff_t lane = 0; lane < lane_count; ++lane) sums[lane] = lanes_[lane];
+#pragma omp simd
+        for (ptrdiff_t lane = 0; lane < lane_count; ++lane) {
+            double sum = 0, last = 0;
+            for (ptrdiff_t turn = 0; turn < turns; ++turn) sum += double(term(turn * lane_count + lane));
+            if (has_rest && lane < rest) last = double(term(turns * lane_count + lane));
+            sums[lane] = has_rest ? sum + last : sum;
+        }
         fold<lane_count / 2>(sums);
         return sums[0];
     }
 
-private:
     // Adds the second half to the first, and again, until one is left; of known lengths, so that registers hold them.
     template <ptrdiff_t half>
     NPFUSE_FORMULA static void fold(double* sums) {

@@ -50,6 +50,11 @@ template <class Terms, class T>
 template <class Terms, class T>
 inline double sum_of_terms(const T* x, const Terms& terms, T* y, ptrdiff_t n) {
     T elsewhere[block_length];
+    if (n <= block_length) {
+        T* room = y ? y : elsewhere;
+        write_terms(x, terms, room, n);
+        return LaneSum::of(room, n);
+    }
     LaneSum sum;
     for (ptrdiff_t begin = 0; begin < n; begin += block_length) {
         const ptrdiff_t count = smaller(n - begin, block_length);
@@ -158,9 +163,9 @@ struct BackwardFromOutputRow {
     template <class T>
     NPFUSE_FORMULA static Found<T> look_through(const T* const* inputs, T*, ptrdiff_t n) {
         const T *dy = inputs[0], *y = inputs[1];
-        LaneSum sum;
-        sum.add(n, [=](ptrdiff_t i) __attribute__((always_inline)) { return Operation::backward_term(dy[i], y[i]); });
-        return {T(0), sum.total()};
+        const double sum = LaneSum::of(
+            n, [=](ptrdiff_t i) __attribute__((always_inline)) { return Operation::backward_term(dy[i], y[i]); });
+        return {T(0), sum};
     }
     template <class T>
     NPFUSE_FORMULA static Pair<T> pair(Found<T> row) {
