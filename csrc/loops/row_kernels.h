@@ -46,15 +46,10 @@ template <class Terms, class T>
     apply_to_all([terms](T each) __attribute__((always_inline)) { return terms.term(each); }, n, y, x);
 }
 
-// The row's terms to y, which may be null, and their sum.
+// The sum of a row's terms, block by block; to y, where that is not null, they are written, too.
 template <class Terms, class T>
-inline double sum_of_terms(const T* x, const Terms& terms, T* y, ptrdiff_t n) {
+[[gnu::noinline]] double sum_of_terms(const T* x, Terms terms, T* y, ptrdiff_t n) {
     T elsewhere[block_length];
-    if (n <= block_length) {
-        T* room = y ? y : elsewhere;
-        write_terms(x, terms, room, n);
-        return LaneSum::of(room, n);
-    }
     LaneSum sum;
     for (ptrdiff_t begin = 0; begin < n; begin += block_length) {
         const ptrdiff_t count = smaller(n - begin, block_length);
@@ -81,27 +76,26 @@ template <class T>
     return sum.total() / terms.unit(maximum);
 }
 
-// What a pass over a row finds.
-template <class T>
-struct Found {
-    T maximum;
-    double sum;
-};
-
-// Each kernel looks through the row, works out a pair, and makes its result of it. Where the pair is made of the sum
-// beside the maximum, what is found becomes that in between.
+// Each kernel sums up the row, of its terms or otherwise, works out a pair, and makes its result of it. Where the pair
+// is made of the sum beside the maximum, the sum becomes that in between.
 template <class Operation>
 struct SoftmaxRow {
     static constexpr bool leaves_out_maximum = false;
+    template <class T>
+    using Terms = RowTerms<T>;
 
     template <class T>
-    NPFUSE_FORMULA static Found<T> look_through(const T* const* inputs, T* y, ptrdiff_t n) {
-        const T maximum = row_maximum(inputs[0], n);
-        return {maximum, sum_of_terms(inputs[0], RowTerms<T>::below(maximum), y, n)};
+    NPFUSE_FORMULA static const T* scores(const T* const* inputs) {
+        return inputs[0];
+    }
+    // Where the terms are to be, if it matters.
+    template <class T>
+    NPFUSE_FORMULA static T* room(const T* const*, T* y) {
+        return y;
     }
     template <class T>
-    NPFUSE_FORMULA static Pair<T> pair(Found<T> row) {
-        return narrowed<T>(1.0 / row.sum);
+    NPFUSE_FORMULA static Pair<T> pair(T, double sum) {
+        return narrowed<T>(1.0 / sum);
     }
     template <class T>
     NPFUSE_FORMULA static void finish(const T* const*, T* y, ptrdiff_t n, Pair<T> reciprocal) {
@@ -113,17 +107,20 @@ struct SoftmaxRow {
 template <class Operation>
 struct LogSoftmaxRow {
     static constexpr bool leaves_out_maximum = true;
+    template <class T>
+    using Terms = SummedTerms<T>;
 
     template <class T>
-    NPFUSE_FORMULA static Found<T> look_through(const T* const* inputs, T* y, ptrdiff_t n) {
-        const T* x = inputs[0];
-        const T maximum = row_maximum(x, n);
-        T* y_to_warm = y == x ? nullptr : y;  // written twice, y costs less than y and a block beside it
-        return {maximum, sum_of_terms(x, SummedTerms<T>::below(maximum), y_to_warm, n)};
+    NPFUSE_FORMULA static const T* scores(const T* const* inputs) {
+        return inputs[0];
     }
     template <class T>
-    NPFUSE_FORMULA static Pair<T> pair(Found<T> row) {
-        return log_of_row_sum(row.maximum, row.sum);
+    NPFUSE_FORMULA static T* room(const T* const* inputs, T* y) {
+        return y == inputs[0] ? nullptr : y;  // written twice, y costs less than y and a block beside it
+    }
+    template <class T>
+    NPFUSE_FORMULA static Pair<T> pair(T maximum, double beside) {
+        return log_of_row_sum(maximum, beside);
     }
     template <class T>
     NPFUSE_FORMULA static void finish(const T* const* inputs, T* y, ptrdiff_t n, Pair<T> log_sum) {
@@ -135,15 +132,20 @@ struct LogSoftmaxRow {
 
 struct LogSumExpRow {
     static constexpr bool leaves_out_maximum = true;
+    template <class T>
+    using Terms = SummedTerms<T>;
 
     template <class T>
-    NPFUSE_FORMULA static Found<T> look_through(const T* const* inputs, T*, ptrdiff_t n) {
-        const T maximum = row_maximum(inputs[0], n);
-        return {maximum, sum_of_terms<SummedTerms<T>, T>(inputs[0], SummedTerms<T>::below(maximum), nullptr, n)};
+    NPFUSE_FORMULA static const T* scores(const T* const* inputs) {
+        return inputs[0];
     }
     template <class T>
-    NPFUSE_FORMULA static Pair<T> pair(Found<T> row) {
-        return {log_sum_exp(row.maximum, row.sum), T(0)};
+    NPFUSE_FORMULA static T* room(const T* const*, T*) {
+        return nullptr;
+    }
+    template <class T>
+    NPFUSE_FORMULA static Pair<T> pair(T maximum, double beside) {
+        return {log_sum_exp(maximum, beside), T(0)};
     }
     template <class T>
     NPFUSE_FORMULA static void finish(const T* const* inputs, T* y, ptrdiff_t n, Pair<T> result) {
@@ -161,37 +163,35 @@ struct BackwardFromOutputRow {
     static constexpr bool leaves_out_maximum = false;
 
     template <class T>
-    NPFUSE_FORMULA static Found<T> look_through(const T* const* inputs, T*, ptrdiff_t n) {
+    NPFUSE_FORMULA static double sum(const T* const* inputs, ptrdiff_t n) {
         const T *dy = inputs[0], *y = inputs[1];
-        const double sum = LaneSum::of(
+        return LaneSum::of(
             n, [=](ptrdiff_t i) __attribute__((always_inline)) { return Operation::backward_term(dy[i], y[i]); });
-        return {T(0), sum};
     }
     template <class T>
-    NPFUSE_FORMULA static Pair<T> pair(Found<T> row) {
-        return narrowed<T>(row.sum);
+    NPFUSE_FORMULA static Pair<T> pair(T, double sum) {
+        return narrowed<T>(sum);
     }
     template <class T>
     NPFUSE_FORMULA static void finish(const T* const* inputs, T* dx, ptrdiff_t n, Pair<T> total) {
-        const T *dy = inputs[0], *y = inputs[1];
+        const auto each = [total](T dy, T y)
+                              __attribute__((always_inline)) { return Operation::backward(dy, y, total); };
+        if constexpr (Operation::kind == RowKind::log_quotient) {  // of which each takes an exponential
+            apply_to_all(each, n, dx, inputs[0], inputs[1]);
+        } else {
+            const T *dy = inputs[0], *y = inputs[1];
 #pragma omp simd
-        for (ptrdiff_t i = 0; i < n; ++i) dx[i] = Operation::backward(dy[i], y[i], total);
+            for (ptrdiff_t i = 0; i < n; ++i) dx[i] = each(dy[i], y[i]);
+        }
     }
 };
 
 // dy, one number for the row, spread over it by its softmax.
 template <class Operation>
-struct LogSumExpRowBackward {
-    static constexpr bool leaves_out_maximum = false;
-    using Softmax = SoftmaxRow<typename Operation::Normalised>;
-
+struct LogSumExpRowBackward : SoftmaxRow<typename Operation::Normalised> {
     template <class T>
-    NPFUSE_FORMULA static Found<T> look_through(const T* const* inputs, T* dx, ptrdiff_t n) {
-        return Softmax::look_through(inputs + 1, dx, n);
-    }
-    template <class T>
-    NPFUSE_FORMULA static Pair<T> pair(Found<T> row) {
-        return Softmax::pair(row);
+    NPFUSE_FORMULA static const T* scores(const T* const* inputs) {
+        return inputs[1];
     }
     template <class T>
     NPFUSE_FORMULA static void finish(const T* const* inputs, T* dx, ptrdiff_t n, Pair<T> reciprocal) {
@@ -200,6 +200,26 @@ struct LogSumExpRowBackward {
         for (ptrdiff_t i = 0; i < n; ++i) dx[i] = dy * Operation::quotient(dx[i], reciprocal);
     }
 };
+
+// The largest numbers of some rows and the sums of their terms, step by step for all, so that none waits for another.
+template <class Kernel, class T, class Inputs>
+NPFUSE_FORMULA void sum_rows_of_terms(const Inputs* in, T* const* out, ptrdiff_t n, ptrdiff_t rows, T* maxima,
+                                      double* sums) {
+    using Terms = typename Kernel::template Terms<T>;
+    for (ptrdiff_t r = 0; r < rows; ++r) maxima[r] = row_maximum(Kernel::scores(in[r]), n);
+    if (n > block_length) {
+        for (ptrdiff_t r = 0; r < rows; ++r)
+            sums[r] = sum_of_terms(Kernel::scores(in[r]), Terms::below(maxima[r]), Kernel::room(in[r], out[r]), n);
+        return;
+    }
+    T elsewhere[2 * block_length];
+    const auto room = [&](ptrdiff_t r) __attribute__((always_inline)) {
+        T* const wanted = Kernel::room(in[r], out[r]);
+        return wanted ? wanted : elsewhere + r * n;
+    };
+    for (ptrdiff_t r = 0; r < rows; ++r) write_terms(Kernel::scores(in[r]), Terms::below(maxima[r]), room(r), n);
+    for (ptrdiff_t r = 0; r < rows; ++r) sums[r] = LaneSum::of(room(r), n);
+}
 
 // So many at a time in a vector, fewer one by one.
 template <ptrdiff_t most, class Body>
@@ -222,12 +242,15 @@ void run_row_kernel(const Matrix<T>* operands, const Matrix<T>& output, ptrdiff_
     for (ptrdiff_t first = 0; first < rows; first += at_once) {
         const ptrdiff_t count = smaller(rows - first, at_once);
         const T* in[most][inputs];
+        T* out[most];
         for (ptrdiff_t r = 0; r < count; ++r) {
             for (int i = 0; i < inputs; ++i) in[r][i] = operands[i].row(first + r);
-            const Found<T> found = Kernel::look_through(in[r], output.row(first + r), n);
-            maxima[r] = found.maximum;
-            sums[r] = found.sum;
+            out[r] = output.row(first + r);
         }
+        if constexpr (requires { typename Kernel::template Terms<T>; })
+            sum_rows_of_terms<Kernel>(in, out, n, count, maxima, sums);
+        else
+            for (ptrdiff_t r = 0; r < count; ++r) sums[r] = Kernel::sum(in[r], n);
         if constexpr (Kernel::leaves_out_maximum) {
             for_each_of<most>(at_once, [&](ptrdiff_t r) __attribute__((always_inline)) {
                 sums[r] = SummedTerms<T>::below(maxima[r]).beside(maxima[r], sums[r]);
@@ -237,12 +260,11 @@ void run_row_kernel(const Matrix<T>* operands, const Matrix<T>& output, ptrdiff_
         }
         T pair_hi[most], pair_lo[most];
         for_each_of<most>(at_once, [&](ptrdiff_t r) __attribute__((always_inline)) {
-            const Pair<T> pair = Kernel::pair(Found<T>{maxima[r], sums[r]});
+            const Pair<T> pair = Kernel::pair(maxima[r], sums[r]);
             pair_hi[r] = pair.hi;
             pair_lo[r] = pair.lo;
         });
-        for (ptrdiff_t r = 0; r < count; ++r)
-            Kernel::finish(in[r], output.row(first + r), n, Pair<T>{pair_hi[r], pair_lo[r]});
+        for (ptrdiff_t r = 0; r < count; ++r) Kernel::finish(in[r], out[r], n, Pair<T>{pair_hi[r], pair_lo[r]});
     }
 }
 

@@ -115,7 +115,7 @@ inline void run_side_by_side(const RowKernel& kernel, const RowsOperand* operand
 
 // One by one, short rows would hardly fill the registers: a tile of them is turned on its side. From these lengths on
 // (measured on Zen 4) that takes longer than it saves, the less there is to compute.
-inline constexpr ptrdiff_t longest_turned = 32, longest_turned_back = 15, longest_turned_back_to_logarithms = 31;
+inline constexpr ptrdiff_t longest_turned = 31, longest_turned_back = 15;
 
 // A tile of such rows; those that it has beyond count are copies of the first.
 template <class S>
@@ -187,12 +187,12 @@ void run_rows(const RowKernel& kernel, char* const* operands, const ptrdiff_t* r
 }
 
 template <class Operation>
-constexpr RowKernel backward_from_output(ptrdiff_t longest) {
+constexpr RowKernel backward_from_output() {
     using Row = BackwardFromOutputRow<Operation>;
     return {"(n),(n)->(n)",
             2,
             {true, true, true},
-            longest,
+            longest_turned_back,
             run_row_kernel<Row, 2, float>,
             run_row_kernel<Row, 2, double>,
             backward_from_output_columns<Operation, float>,
@@ -214,7 +214,7 @@ constexpr RowOperation row_operation() {
                  run_row_kernel<Row, 1, double>,
                  softmax_columns<Normalised, float>,
                  softmax_columns<Normalised, double>},
-                backward_from_output<Operation>(longest_turned_back)};
+                backward_from_output<Operation>()};
     } else if constexpr (Operation::kind == RowKind::log_quotient) {
         using Row = LogSoftmaxRow<Operation>;
         return {Operation::name,
@@ -227,7 +227,7 @@ constexpr RowOperation row_operation() {
                  run_row_kernel<Row, 1, double>,
                  log_softmax_columns<Operation, float>,
                  log_softmax_columns<Operation, double>},
-                backward_from_output<Operation>(longest_turned_back_to_logarithms)};
+                backward_from_output<Operation>()};
     } else {
         using Backward = LogSumExpRowBackward<Operation>;
         return {Operation::name,
