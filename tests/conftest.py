@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gpu import Device, device_of_kind
+from gpu import LAST_THREAD_FIRST, Device, device_of_kind
 from table import DEFAULT_KERNELS, KERNELS
 
 KERNELS_BY_ARGUMENT = {
@@ -26,5 +26,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(params=[pytest.param("gpu", marks=pytest.mark.cuda), "host"])
 def device(request: pytest.FixtureRequest) -> Iterator[Device]:
     """What npfuse.cuda runs on while a test that asks for this runs."""
+    with device_of_kind(request.param) as chosen:
+        yield chosen
+
+
+@pytest.fixture(params=[pytest.param("gpu", marks=pytest.mark.cuda), "host", LAST_THREAD_FIRST])
+def device_in_either_order(request: pytest.FixtureRequest) -> Iterator[Device]:
+    """The same, and once more with the threads turned round: a step in which one needs another's result fails."""
     with device_of_kind(request.param) as chosen:
         yield chosen

@@ -4,6 +4,7 @@ The second needs g++ alone. Its device is the host's memory, its blocks and thre
 a GPU: the kernels' text, their launchers, the Python face.
 """
 
+import ctypes
 import fcntl
 import hashlib
 import importlib.util
@@ -138,12 +139,15 @@ class Foreign:
         return self.interface
 
 
+LAST_THREAD_FIRST = "host, last thread first"
+
+
 class Device:
-    """Makes npfuse.cuda run on the GPU or on the host."""
+    """Makes npfuse.cuda run on the GPU or on the host, there with the threads of a step in either order."""
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
-        if kind == "host":
+        if kind.startswith("host"):
             self.module = compiled_for_the_host()
         elif (reason := _device.reason_against()) is not None:
             pytest.skip(reason)
@@ -153,10 +157,16 @@ class Device:
     def __enter__(self) -> "Device":
         self._before = _device.load
         _device.load, _device._ready = lambda: self.module, None
+        self._set_order(self.kind == LAST_THREAD_FIRST)
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._set_order(False)
         _device.load, _device._ready = self._before, None
+
+    def _set_order(self, last_thread_first: bool) -> None:
+        if self.kind.startswith("host"):
+            ctypes.CDLL(self.module.__file__).npfuse_last_thread_first(last_thread_first)
 
 
 @cache

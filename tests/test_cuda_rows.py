@@ -18,7 +18,7 @@ def scores(dtype: type, shape: tuple[int, ...]) -> np.ndarray:
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("n", LENGTHS)
 @pytest.mark.parametrize("name", NAMES)
-def test_rows_have_the_cpus_bits(device: Device, name: str, n: int, dtype: type) -> None:
+def test_rows_have_the_cpus_bits(device_in_either_order: Device, name: str, n: int, dtype: type) -> None:
     x = scores(dtype, (19, n))
     y = getattr(nf, name)(x)
     assert_same_bits(getattr(cuda, name)(cuda.asarray(x)).get(), y)
@@ -29,7 +29,7 @@ def test_rows_have_the_cpus_bits(device: Device, name: str, n: int, dtype: type)
 
 @pytest.mark.parametrize("axis", [0, 1, 2, -2])
 @pytest.mark.parametrize("name", NAMES)
-def test_any_axis(device: Device, name: str, axis: int) -> None:
+def test_any_axis(device_in_either_order: Device, name: str, axis: int) -> None:
     x = scores(np.float32, (17, 70, 6))
     y = getattr(nf, name)(x, axis=axis)
     assert_same_bits(getattr(cuda, name)(cuda.asarray(x), axis).get(), y)
@@ -40,7 +40,7 @@ def test_any_axis(device: Device, name: str, axis: int) -> None:
 
 @pytest.mark.parametrize("n", [40, 2000])
 @pytest.mark.parametrize("name", NAMES)
-def test_any_bits(device: Device, name: str, n: int) -> None:
+def test_any_bits(device_in_either_order: Device, name: str, n: int) -> None:
     """Infinities, subnormals and overflow, a row of each kind of trouble, NaN among them."""
     x = sample(np.float32, 16 * n).reshape(16, n)
     x[0, 3], x[1] = np.nan, -np.inf
@@ -50,7 +50,7 @@ def test_any_bits(device: Device, name: str, n: int) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_layouts_and_out(device: Device, name: str) -> None:
+def test_layouts_and_out(device_in_either_order: Device, name: str) -> None:
     x = scores(np.float64, (40, 30))
     on_gpu = cuda.asarray(x)
     view = x[::2, ::-1].T
@@ -60,7 +60,7 @@ def test_layouts_and_out(device: Device, name: str) -> None:
         assert_same_bits(on_gpu.get(), getattr(nf, name)(x))
 
 
-def test_empty_rows(device: Device) -> None:
+def test_empty_rows(device_in_either_order: Device) -> None:
     for shape in ((3, 0), (0, 3)):
         x = np.zeros(shape, np.float32)
         for name in NAMES:
@@ -69,7 +69,7 @@ def test_empty_rows(device: Device) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_maxout_has_the_cpus_bits(device: Device, axis: int, dtype: type) -> None:
+def test_maxout_has_the_cpus_bits(device_in_either_order: Device, axis: int, dtype: type) -> None:
     x = sample(dtype, 12 * 12 * 24).reshape(12, 12, 24)
     x[2, 3, 4:9] = np.nan
     y, index = nf.maxout(x, 3, axis, return_index=True)

@@ -11,7 +11,8 @@
 //     };
 //
 // Its copy is what the launch passes on. Between two steps only what every thread would compute alike may stand. So the
-// same text runs on a host, where the threads of a step take turns: that is how tests reach it without a GPU.
+// same text runs on a host, where the threads of a step take turns: that is how tests reach it without a GPU. They take
+// them in either order there: a result that depends on it lacks a step.
 //
 // After block.each_in_warps, only the threads of a warp have waited for each other, which costs next to nothing.
 #pragma once
@@ -24,6 +25,10 @@
 
 namespace npfuse::device {
 
+#ifndef __CUDACC__
+inline bool last_thread_first = false;
+#endif
+
 template <int threads>
 struct Block {
     long long index;
@@ -34,7 +39,7 @@ struct Block {
         work(static_cast<int>(threadIdx.x));
         __syncthreads();
 #else
-        for (int thread = 0; thread < threads; ++thread) work(thread);
+        for (int turn = 0; turn < threads; ++turn) work(last_thread_first ? threads - 1 - turn : turn);
 #endif
     }
 

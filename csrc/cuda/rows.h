@@ -8,8 +8,8 @@ NPFUSE_FORMULAS_BEGIN
 template <class Operation>
 struct SoftmaxRows {
     template <class Pass>
-    static NPFUSE_DEVICE void run(const Pass& pass, int input = 0) {
-        spread(pass, input, [](int) { return [](auto y) { return y; }; });
+    static NPFUSE_DEVICE void run(const Pass& pass) {
+        spread(pass, 0, [](int) { return [](auto y) { return y; }; });
     }
     // Writes finish(thread)(y).
     template <class Pass, class Finish>

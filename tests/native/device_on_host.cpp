@@ -4,6 +4,7 @@
 #include <cstring>
 #include <new>
 
+#include "cuda/block.h"
 #include "cuda/device.h"
 
 namespace npfuse::device {
@@ -47,3 +48,8 @@ double Event::seconds_since(const Event& earlier) const {
 }
 
 }  // namespace npfuse::device
+
+// For a test, by way of ctypes.
+extern "C" __attribute__((visibility("default"))) void npfuse_last_thread_first(bool is) {
+    npfuse::device::last_thread_first = is;
+}
