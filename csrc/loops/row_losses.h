@@ -43,22 +43,99 @@ struct SpreadTargets {
     }
 };
 
+// A row whose scores are normalised, and what is found out about it on the way.
 template <class Operation, class T>
-inline typename Operation::Row normalised_loss_row(const RowLossCall& call, const LossRow<T>& row) {
-    const T* x = row.x;
-    const ptrdiff_t n = call.classes;
-    const double smoothing = call.parameters[0];
-    const bool has_label = call.labels != nullptr;
-    const bool is_spread = !has_label || smoothing > 0;
-    const SpreadTargets<T> spread = {call, row.probabilities, smoothing / double(n), 1 - smoothing};
-
-    const T maximum = row_maximum(x, n);
-    const ptrdiff_t peak = row_position(x, n, maximum);
+class NormalisedLossRow {
+public:
     typename Operation::Row sums = {};
-    sums.maximum = wide(maximum);
-    sums.z_loss = call.parameters[1];
 
-    if (is_spread) {
+    NPFUSE_FORMULA void look_for_maximum(const RowLossCall& call, const LossRow<T>& row) {
+        row_ = row;
+        maximum_ = row_maximum(row.x, call.classes);
+        peak_ = row_position(row.x, call.classes, maximum_);
+        sums.maximum = wide(maximum_);
+        sums.z_loss = call.parameters[1];
+    }
+
+    inline void sum_up_targets(const RowLossCall& call) {
+        if (is_spread(call)) sum_up_spread_targets(call);
+        if (!has_label(call)) return;
+        weight_ = call.class_weights ? call.class_weights[row_.label] : 1;
+        const double target = weight_ * kept(call);
+        (row_.label == peak_ ? sums.target_at_peak : sums.target_elsewhere) += target;
+        sums.distance += target == 0 ? 0 : target * (wide(maximum_) - wide(row_.x[row_.label]));
+    }
+
+    // All terms, where the gradient will be if it is wanted, or else in a room for them; then their sum.
+    NPFUSE_FORMULA void write_all_terms(const RowLossCall& call, T* room) const {
+        T* terms = row_.gradient ? row_.gradient : room;
+        write_terms(row_.x, RowTerms<T>::below(maximum_), terms, call.classes);
+        if (peak_ < call.classes) terms[peak_] = T(0);
+    }
+    NPFUSE_FORMULA void sum_up_all_terms(const RowLossCall& call, const T* room) {
+        rest_ = LaneSum::of(row_.gradient ? row_.gradient : room, call.classes);
+    }
+
+    // The same of a long row, block by block.
+    inline void sum_up_terms(const RowLossCall& call) {
+        const ptrdiff_t n = call.classes;
+        const RowTerms<T> row_terms = RowTerms<T>::below(maximum_);
+        T scratch[block_length];
+        LaneSum rest;
+        for (ptrdiff_t begin = 0; begin < n; begin += block_length) {
+            const ptrdiff_t count = n - begin < block_length ? n - begin : block_length;
+            T* terms = row_.gradient ? row_.gradient + begin : scratch;
+            write_terms(row_.x + begin, row_terms, terms, count);
+            if (begin <= peak_ && peak_ < begin + count) terms[peak_ - begin] = T(0);
+            rest.add(terms, count);
+        }
+        rest_ = rest.total();
+    }
+
+    inline void finish(const RowLossCall& call) {
+        // Infinity and NaN are no maximum that a row can be compared to.
+        sums.rest = rest_ / RowTerms<T>::unit + wide(maximum_ - maximum_);
+        if (!row_.gradient) return;
+        T* gradient = row_.gradient;
+        const ptrdiff_t n = call.classes;
+        const double factor = sums.term_factor() / RowTerms<T>::unit * call.scale;
+        const Pair<T> term_factor = narrowed<T>(factor);
+        const double term_at_label = has_label(call) ? wide(gradient[row_.label]) : 0;
+        if (is_spread(call)) {
+            const SpreadTargets<T> spread = spread_targets(call);
+            const Pair<T> target_factor = narrowed<T>(-call.scale);
+            for (ptrdiff_t begin = 0; begin < n; begin += block_length) {
+                const ptrdiff_t count = n - begin < block_length ? n - begin : block_length;
+                T targets[block_length];
+                spread.load(begin, count, targets);
+#pragma omp simd
+                for (ptrdiff_t i = 0; i < count; ++i)
+                    gradient[begin + i] =
+                        scaled_sum(gradient[begin + i], term_factor, scaled_sum(targets[i], target_factor, T(0)));
+            }
+        } else {
+#pragma omp simd
+            for (ptrdiff_t i = 0; i < n; ++i) gradient[i] = scaled_sum(gradient[i], term_factor, T(0));
+        }
+        if (has_label(call))
+            gradient[row_.label] = T(term_at_label * factor - weight_ * (kept(call) + share(call)) * call.scale);
+        if (peak_ < n) gradient[peak_] = T(sums.peak_gradient() * call.scale);
+    }
+
+private:
+    static bool has_label(const RowLossCall& call) { return call.labels != nullptr; }
+    static bool is_spread(const RowLossCall& call) { return !has_label(call) || call.parameters[0] > 0; }
+    static double share(const RowLossCall& call) { return call.parameters[0] / double(call.classes); }
+    static double kept(const RowLossCall& call) { return 1 - call.parameters[0]; }
+    SpreadTargets<T> spread_targets(const RowLossCall& call) const {
+        return {call, row_.probabilities, share(call), kept(call)};
+    }
+
+    inline void sum_up_spread_targets(const RowLossCall& call) {
+        const ptrdiff_t n = call.classes;
+        const SpreadTargets<T> spread = spread_targets(call);
+        const T* x = row_.x;
+        const double maximum = wide(maximum_);
         LaneSum target, distance;
         for (ptrdiff_t begin = 0; begin < n; begin += block_length) {
             const ptrdiff_t count = n - begin < block_length ? n - begin : block_length;
@@ -67,60 +144,51 @@ inline typename Operation::Row normalised_loss_row(const RowLossCall& call, cons
             spread.load(begin, count, targets);
 #pragma omp simd
             for (ptrdiff_t i = 0; i < count; ++i)
-                distances[i] = targets[i] == T(0) ? 0 : wide(targets[i]) * (wide(maximum) - wide(x[begin + i]));
+                distances[i] = targets[i] == T(0) ? 0 : wide(targets[i]) * (maximum - wide(x[begin + i]));
             distance.add(distances, count);
-            if (begin <= peak && peak < begin + count) {
-                sums.target_at_peak = wide(targets[peak - begin]);
-                targets[peak - begin] = T(0);
+            if (begin <= peak_ && peak_ < begin + count) {
+                sums.target_at_peak = wide(targets[peak_ - begin]);
+                targets[peak_ - begin] = T(0);
             }
             target.add(targets, count);
         }
         sums.distance = distance.total();
         sums.target_elsewhere = target.total();
     }
-    const double weight = has_label && call.class_weights ? call.class_weights[row.label] : 1;
-    if (has_label) {
-        const double target = weight * spread.kept;
-        (row.label == peak ? sums.target_at_peak : sums.target_elsewhere) += target;
-        sums.distance += target == 0 ? 0 : target * (wide(maximum) - wide(x[row.label]));
-    }
 
-    const RowTerms<T> row_terms = RowTerms<T>::below(maximum);
-    T scratch[block_length];
-    LaneSum rest;
-    for (ptrdiff_t begin = 0; begin < n; begin += block_length) {
-        const ptrdiff_t count = n - begin < block_length ? n - begin : block_length;
-        T* terms = row.gradient ? row.gradient + begin : scratch;
-        write_terms(x + begin, row_terms, terms, count);
-        if (begin <= peak && peak < begin + count) terms[peak - begin] = T(0);
-        rest.add(terms, count);
-    }
-    // Infinity and NaN are no maximum that a row can be compared to.
-    sums.rest = rest.total() / row_terms.unit + wide(maximum - maximum);
-    if (!row.gradient) return sums;
+    LossRow<T> row_;
+    T maximum_;
+    ptrdiff_t peak_;
+    double weight_ = 1, rest_;
+};
 
-    T* gradient = row.gradient;
-    const double factor = sums.term_factor() / row_terms.unit * call.scale;
-    const Pair<T> term_factor = narrowed<T>(factor);
-    const double term_at_label = has_label ? wide(gradient[row.label]) : 0;
-    if (is_spread) {
-        const Pair<T> target_factor = narrowed<T>(-call.scale);
-        for (ptrdiff_t begin = 0; begin < n; begin += block_length) {
-            const ptrdiff_t count = n - begin < block_length ? n - begin : block_length;
-            T targets[block_length];
-            spread.load(begin, count, targets);
-#pragma omp simd
-            for (ptrdiff_t i = 0; i < count; ++i)
-                gradient[begin + i] =
-                    scaled_sum(gradient[begin + i], term_factor, scaled_sum(targets[i], target_factor, T(0)));
+// Some rows, step by step for all, so that none waits for another; as many as a cache holds of them.
+template <class Operation, class T>
+inline void normalised_loss_rows(const RowLossCall& call, const LossRow<T>* rows, ptrdiff_t count,
+                                 typename Operation::Row* sums) {
+    constexpr ptrdiff_t most = 8;
+    const ptrdiff_t n = call.classes;
+    const ptrdiff_t at_once = n <= 2 * block_length / most ? most : n <= block_length ? 2 : 1;
+    T elsewhere[2 * block_length];
+    NormalisedLossRow<Operation, T> work[most];
+    for (ptrdiff_t first = 0; first < count; first += at_once) {
+        const ptrdiff_t group = smaller(count - first, at_once);
+        for (ptrdiff_t r = 0; r < group; ++r) {
+            work[r] = {};
+            work[r].look_for_maximum(call, rows[first + r]);
         }
-    } else {
-#pragma omp simd
-        for (ptrdiff_t i = 0; i < n; ++i) gradient[i] = scaled_sum(gradient[i], term_factor, T(0));
+        for (ptrdiff_t r = 0; r < group; ++r) work[r].sum_up_targets(call);
+        if (n <= block_length) {
+            for (ptrdiff_t r = 0; r < group; ++r) work[r].write_all_terms(call, elsewhere + r * n);
+            for (ptrdiff_t r = 0; r < group; ++r) work[r].sum_up_all_terms(call, elsewhere + r * n);
+        } else {
+            for (ptrdiff_t r = 0; r < group; ++r) work[r].sum_up_terms(call);
+        }
+        for (ptrdiff_t r = 0; r < group; ++r) {
+            work[r].finish(call);
+            sums[first + r] = work[r].sums;
+        }
     }
-    if (has_label) gradient[row.label] = T(term_at_label * factor - weight * (spread.kept + spread.share) * call.scale);
-    if (peak < n) gradient[peak] = T(sums.peak_gradient() * call.scale);
-    return sums;
 }
 
 // Where the prediction is the logarithm of a probability already, only the label's element counts.
@@ -136,11 +204,11 @@ inline typename Operation::Row picked_loss_row(const RowLossCall& call, const Lo
 }
 
 template <class Operation, class T>
-inline typename Operation::Row loss_row(const RowLossCall& call, const LossRow<T>& row) {
-    if constexpr (!Operation::is_normalised)
-        return picked_loss_row<Operation>(call, row);
+inline void loss_rows(const RowLossCall& call, const LossRow<T>* rows, ptrdiff_t count, typename Operation::Row* sums) {
+    if constexpr (Operation::is_normalised)
+        normalised_loss_rows<Operation>(call, rows, count, sums);
     else
-        return normalised_loss_row<Operation>(call, row);
+        for (ptrdiff_t r = 0; r < count; ++r) sums[r] = picked_loss_row<Operation>(call, rows[r]);
 }
 
 template <class Operation, class T>
@@ -170,9 +238,10 @@ double run_row_loss(const RowLossCall& call, ptrdiff_t begin, ptrdiff_t end, voi
         if (!call.labels) row_starts(call.probabilities, first, count, probabilities);
         if (!direct_pred) load_rows(call.pred, pred, count, n, tile);
 
-        typename Operation::Row sums[row_loss_tile] = {};  // an ignored row's value is 0
+        LossRow<T> counted[row_loss_tile];
+        ptrdiff_t places[row_loss_tile], counted_rows = 0;
         for (ptrdiff_t r = 0; r < count; ++r) {
-            LossRow<T> row;
+            LossRow<T>& row = counted[counted_rows];
             row.x = direct_pred ? reinterpret_cast<const T*>(pred[r]) : tile + r * n;
             row.gradient = direct_gradient  ? reinterpret_cast<T*>(gradient[r])
                            : wants_gradient ? tile + r * n
@@ -181,10 +250,13 @@ double run_row_loss(const RowLossCall& call, ptrdiff_t begin, ptrdiff_t end, voi
             row.probabilities = call.labels ? nullptr : probabilities[r];
             const bool ignored = call.labels && row.label == call.ignore_index;
             if (!ignored)
-                sums[r] = loss_row<Operation>(call, row);
+                places[counted_rows++] = r;
             else if (row.gradient)
                 for (ptrdiff_t i = 0; i < n; ++i) row.gradient[i] = T(0);
         }
+        typename Operation::Row sums[row_loss_tile] = {}, found[row_loss_tile];  // an ignored row's value is 0
+        loss_rows<Operation>(call, counted, counted_rows, found);
+        for (ptrdiff_t r = 0; r < counted_rows; ++r) sums[places[r]] = found[r];
         double values[row_loss_tile];
 #pragma omp simd
         for (ptrdiff_t r = 0; r < row_loss_tile; ++r) values[r] = sums[r].value();

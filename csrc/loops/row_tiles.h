@@ -8,7 +8,7 @@
 NPFUSE_FORMULAS_BEGIN
 
 // Rows of at most so many elements are taken side by side.
-inline constexpr ptrdiff_t narrow_limit = 128;
+inline constexpr ptrdiff_t narrow_limit = 111;
 
 // Whether rows lie a step apart in memory, whichever tile is asked for.
 inline bool has_one_step(const RowView& rows) { return rows.starts.dimensions == 1; }
