@@ -1,6 +1,7 @@
 // Losses of rows of class scores: the passes of loops/row_losses.h.
 #define NPFUSE_ISA cuda
 #include "../loops/row_losses.h"
+#include "row_forms.h"
 #include "row_pass.h"
 
 NPFUSE_FORMULAS_BEGIN

@@ -1,6 +1,7 @@
 // What runs along rows: the passes of loops/row_kernels.h.
 #pragma once
 
+#include "row_forms.h"
 #include "row_pass.h"
 
 NPFUSE_FORMULAS_BEGIN
