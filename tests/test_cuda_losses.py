@@ -152,6 +152,16 @@ def test_any_axis(device: Device, axis: int, loss: str) -> None:
     assert_same_bits(grad.get(), expected_grad)
 
 
+def test_labels_may_lie_where_the_gradient_goes(device: Device) -> None:
+    pred, memory = np.random.default_rng(0).normal(size=(400, 40)), np.zeros(400 * 40, np.int64)
+    memory[:400] = np.arange(400) % 40
+    on_gpu = cuda.asarray(memory)
+    out = Foreign(on_gpu, memory, memory.view(np.float64).reshape(400, 40))
+    cuda.softmax_cross_entropy.grad(cuda.asarray(pred), Foreign(on_gpu, memory, memory[:400]), out=out)
+    expected = nf.softmax_cross_entropy.grad(pred, memory[:400])
+    assert_same_bits(on_gpu.get().view(np.float64).reshape(400, 40), expected)
+
+
 def test_many_rows(device: Device) -> None:
     """More than a block of rows, and more than are counted at once."""
     logits, labels = scores((20_000, 3), np.float32), np.random.default_rng(6).integers(0, 3, size=20_000)

@@ -88,11 +88,12 @@ class RowCall:
         """Return the value and the gradient, whichever is wanted."""
         work, rows, classes = self.work, self.along[0], self.along[1]
         gradient = work.output("out", self.out, self.pred.shape, self.pred.storage) if wants_gradient else None
-        reads = tuple([gradient[1]] if gradient else [])
+        written = tuple([gradient[1]] if gradient else [])
+        target = work.contiguous(self.target, avoid=written)
         call = work.native.RowLossCall(
-            work.contiguous(self.pred, avoid=reads),
-            0 if self.has_labels else work.contiguous(self.target, avoid=reads),
-            work.contiguous(self.target) if self.has_labels else 0,
+            work.contiguous(self.pred, avoid=written),
+            0 if self.has_labels else target,
+            target if self.has_labels else 0,
             self.target.storage == "int64",
             self.ignore_index,
             self.class_weights,
