@@ -19,7 +19,7 @@ NPFUSE_DEVICE void load_inputs(const device::MatrixCall& call, bool repeated, lo
     for (int i = 0; i < inputs; ++i) {
         const device::MatrixInput& input = call.inputs[i];
         if (input.data == nullptr) {
-            for (int k = 0; k < length; ++k) numbers[i][k] = compute_t<S>(input.value);
+            fill(compute_t<S>(input.value), numbers[i]);
         } else if ((input.period != 0) == repeated) {
             load_pack<S>(input.data, first, true, length, numbers[i]);
         }

@@ -110,12 +110,10 @@ private:
 
     static NPFUSE_DEVICE void load(const device::Input& input, long long first, bool pack, int count,
                                    T (&numbers)[length]) {
-        if (input.data != nullptr) {
+        if (input.data != nullptr)
             load_pack<S>(input.data, first, pack, count, numbers);
-        } else {
-#pragma unroll
-            for (int k = 0; k < length; ++k) numbers[k] = T(input.value);
-        }
+        else
+            fill(T(input.value), numbers);
     }
 };
 

@@ -221,6 +221,12 @@ NPFUSE_FORMULA void sum_rows_of_terms(const Inputs* in, T* const* out, ptrdiff_t
     for (ptrdiff_t r = 0; r < rows; ++r) sums[r] = LaneSum::of(room(r), n);
 }
 
+// How many rows are taken side by side: as many as a cache holds of them.
+inline constexpr ptrdiff_t most_rows_at_once = 8;
+inline ptrdiff_t rows_at_once(ptrdiff_t n) {
+    return n <= 2 * block_length / most_rows_at_once ? most_rows_at_once : n <= block_length ? 2 : 1;
+}
+
 // So many at a time in a vector, fewer one by one.
 template <ptrdiff_t most, class Body>
 NPFUSE_FORMULA void for_each_of(ptrdiff_t count, Body body) {
@@ -235,8 +241,8 @@ NPFUSE_FORMULA void for_each_of(ptrdiff_t count, Body body) {
 // Short rows run several at a time: none waits for the sum of the one before, and a vector holds all their logarithms.
 template <class Kernel, int inputs, class T>
 void run_row_kernel(const Matrix<T>* operands, const Matrix<T>& output, ptrdiff_t n, ptrdiff_t rows) {
-    constexpr ptrdiff_t most = 8;
-    const ptrdiff_t at_once = n <= 2 * block_length / most ? most : n <= block_length ? 2 : 1;
+    constexpr ptrdiff_t most = most_rows_at_once;
+    const ptrdiff_t at_once = rows_at_once(n);
     T maxima[most] = {};
     double sums[most] = {};
     for (ptrdiff_t first = 0; first < rows; first += at_once) {

@@ -162,15 +162,13 @@ private:
     double weight_ = 1, rest_;
 };
 
-// Some rows, step by step for all, so that none waits for another; as many as a cache holds of them.
+// Some rows, step by step for all, so that none waits for another.
 template <class Operation, class T>
 inline void normalised_loss_rows(const RowLossCall& call, const LossRow<T>* rows, ptrdiff_t count,
                                  typename Operation::Row* sums) {
-    constexpr ptrdiff_t most = 8;
-    const ptrdiff_t n = call.classes;
-    const ptrdiff_t at_once = n <= 2 * block_length / most ? most : n <= block_length ? 2 : 1;
+    const ptrdiff_t n = call.classes, at_once = rows_at_once(n);
     T elsewhere[2 * block_length];
-    NormalisedLossRow<Operation, T> work[most];
+    NormalisedLossRow<Operation, T> work[most_rows_at_once];
     for (ptrdiff_t first = 0; first < count; first += at_once) {
         const ptrdiff_t group = smaller(count - first, at_once);
         for (ptrdiff_t r = 0; r < group; ++r) {
