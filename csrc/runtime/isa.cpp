@@ -94,9 +94,15 @@ std::vector<const KernelTable*> available_tables() {
     std::vector<const KernelTable*> tables;
 #if defined(__x86_64__)
     const Levels levels = detect_levels();
+#if defined(NPFUSE_HAS_x86_64_v4)
     if (levels.v4) tables.push_back(&x86_64_v4::table);
+#endif
+#if defined(NPFUSE_HAS_x86_64_v3)
     if (levels.v3) tables.push_back(&x86_64_v3::table);
+#endif
+#if defined(NPFUSE_HAS_x86_64_v2)
     if (levels.v2) tables.push_back(&x86_64_v2::table);
+#endif
 #elif defined(__aarch64__)
     tables.push_back(&neon::table);  // part of every aarch64 CPU
 #endif

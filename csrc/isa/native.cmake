@@ -1,0 +1,17 @@
+# Sets `result` to the best of our instruction sets that the machine which compiles can run.
+function(native_instruction_set result)
+  if(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
+    set(${result} neon PARENT_SCOPE)
+    return()
+  endif()
+  set(best x86_64_v2)
+  foreach(level 3 4)
+    file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/supports_v${level}.cpp
+         "int main() { return __builtin_cpu_supports(\"x86-64-v${level}\") ? 0 : 1; }")
+    try_run(exit_code compiled ${CMAKE_CURRENT_BINARY_DIR} ${CMAKE_CURRENT_BINARY_DIR}/supports_v${level}.cpp)
+    if(compiled AND exit_code EQUAL 0)
+      set(best x86_64_v${level})
+    endif()
+  endforeach()
+  set(${result} ${best} PARENT_SCOPE)
+endfunction()
