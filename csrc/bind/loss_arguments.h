@@ -7,6 +7,7 @@
 
 #include "arguments.h"
 #include "arrays.h"
+#include "gil.h"
 #include "numpy.h"
 #include "table.h"
 
@@ -49,18 +50,7 @@ PyObject* guarded(Body body) {
     return nullptr;
 }
 
-// Other Python threads run meanwhile, where the work is worth the switch.
-class ReleasedGil {
-public:
-    explicit ReleasedGil(Py_ssize_t elements) : state_(elements > 500 ? PyEval_SaveThread() : nullptr) {}
-    ~ReleasedGil() {
-        if (state_) PyEval_RestoreThread(state_);
-    }
-    ReleasedGil(const ReleasedGil&) = delete;
-    ReleasedGil& operator=(const ReleasedGil&) = delete;
-
-private:
-    PyThreadState* state_;
-};
+// Elements from which on a loss is worth letting other Python threads run.
+inline constexpr Py_ssize_t worth_releasing_gil = 500;
 
 }  // namespace npfuse::bind

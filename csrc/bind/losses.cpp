@@ -30,7 +30,7 @@ Array operand_array(PyObject* argument, const Parameter& operand) {
         View view;
         view_of(raw(array), view);
         const double smallest = [&] {
-            ReleasedGil released(n);
+            const ReleasedGil released(n > worth_releasing_gil);
             return runtime::smallest(view, n);
         }();
         check_domain(smallest, operand);
@@ -85,7 +85,7 @@ PyObject* call(const Loss& loss, const Signature& signature, Result wanted, PyOb
 
     double sum;
     {
-        ReleasedGil released(n);
+        const ReleasedGil released(n > worth_releasing_gil);
         sum = runtime::run_loss(loss, call, n);
     }
     return pack_result(wanted, divides ? sum / double(n) : sum, std::move(values), std::move(gradient), out_slot);

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "gil.h"
 #include "norm_operands.h"
 #include "register.h"
 #include "runtime/isa.h"
@@ -58,7 +59,7 @@ void register_optimizers(py::module_& module) {
     });
     module.def("global_norm", [](const py::tuple& arrays) {
         const NormOperands operands(arrays);
-        const py::gil_scoped_release released;
+        const ReleasedGil released;
         return operands.norm();
     });
 }

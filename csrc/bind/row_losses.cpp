@@ -198,7 +198,7 @@ PyObject* call(const RowLoss& loss, const Signature& signature, Result wanted, P
 
     double sum;
     {
-        ReleasedGil released(PyArray_SIZE(pred));
+        const ReleasedGil released(PyArray_SIZE(pred) > worth_releasing_gil);
         sum = runtime::run_row_loss(loss, call, call.classes == 0 ? 0 : rows);
     }
     return pack_result(wanted, divisor == 0.0 ? 0.0 : sum / divisor, std::move(values), std::move(gradient), out_slot);

@@ -1,9 +1,37 @@
+#include <pybind11/stl.h>
+
 #include "bfloat16.h"
 #include "register.h"
 #include "runtime/isa.h"
+#include "runtime/overlap.h"
 #include "runtime/thread_pool.h"
 
 namespace npfuse::bind {
+
+namespace {
+
+using Sizes = std::vector<std::ptrdiff_t>;
+
+// As Python gives it: address, item size, shape and strides in bytes.
+using Layout = std::tuple<std::uintptr_t, std::ptrdiff_t, Sizes, Sizes>;
+
+runtime::MemoryLayout memory_layout(const Layout& layout) {
+    const auto& [address, item_size, shape, strides] = layout;
+    return {reinterpret_cast<const char*>(address), item_size, shape, strides};
+}
+
+const char* overlap(const Layout& output, const Layout& input) {
+    switch (runtime::overlap_of(memory_layout(output), memory_layout(input))) {
+        case runtime::Overlap::separate:
+            return "separate";
+        case runtime::Overlap::in_place:
+            return "in_place";
+        default:
+            return "partial";
+    }
+}
+
+}  // namespace
 
 void register_runtime(py::module_& module) {
     module.attr("__version__") = NPFUSE_VERSION;
@@ -30,6 +58,7 @@ void register_runtime(py::module_& module) {
         }
     });
     module.def("get_num_threads", &runtime::num_threads);
+    module.def("overlap", &overlap, py::arg("output"), py::arg("input"));
 }
 
 }  // namespace npfuse::bind

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <optional>
 
+#include "gil.h"
 #include "norm_operands.h"
 #include "operand.h"
 #include "runtime/isa.h"
@@ -213,8 +214,7 @@ bool Updater::step(const py::object& gradients, const py::list& settings, double
     std::optional<NormOperands> norm_operands;
     if (guarded || std::isfinite(largest_norm)) norm_operands.emplace(held);
 
-    std::optional<py::gil_scoped_release> released;
-    if (total_size_ >= worth_releasing_gil) released.emplace();
+    const ReleasedGil released(total_size_ >= worth_releasing_gil);
     if (norm_operands) {
         const double norm = norm_operands->norm() * std::abs(factor);
         if (!std::isfinite(norm)) return false;
@@ -259,7 +259,7 @@ void Updater::step_rows(std::size_t i, const Integers& rows, const Integers& end
         begin = end;
     }
     update.rows = row_gradients;
-    const py::gil_scoped_release released;
+    const ReleasedGil released;
     runtime::run_row_updates(optimizer_, read, update);
 }
 
