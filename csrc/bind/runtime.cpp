@@ -43,6 +43,7 @@ void register_runtime(py::module_& module) {
         config["isa"] = runtime::active_table().isa;
         config["available_isas"] = isas;
         config["num_threads"] = runtime::num_threads();
+        config["cpus"] = runtime::cpus();
         config["bfloat16"] = bfloat16_type_number() >= 0;
         return config;
     });

@@ -24,6 +24,7 @@ constexpr bool is_valid(std::ptrdiff_t n) { return 1 <= n && n <= max_threads; }
 
 void set_num_threads(std::ptrdiff_t n) {
     if (!is_valid(n)) reject("threads", std::to_string(n));
+    detail::cpu_count.store(available_cpus(), std::memory_order_relaxed);
     detail::thread_count.store(static_cast<int>(n), std::memory_order_relaxed);
 }
 

@@ -3,9 +3,14 @@
 #include <pthread.h>
 #include <signal.h>
 
+#if defined(__linux__)
+#include <sched.h>
+#endif
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <new>
@@ -46,8 +51,8 @@ bool spin_until(Condition condition) {
 }
 
 // A range of work being shared out. Each participant has a part of the range, which it takes in small steps; once that
-// is finished it takes from the others' parts. So the same memory tends to meet the same core again and again, and yet
-// nobody waits for a participant that is late.
+// is finished it takes from the others' parts. So the same memory tends to meet the same core again and again, and the
+// parts of participants that are late, or never come, are done by the others.
 class Region {
 public:
     void start(std::ptrdiff_t n, std::ptrdiff_t grain, int participants, detail::Body body, void* context) {
@@ -96,77 +101,135 @@ private:
     Part parts_[max_threads];
 };
 
-// A thread that takes part in the region when it is called. A call that it hasn't noticed by the time the work is done
-// is withdrawn, so the caller only ever waits for threads that are at work.
-class alignas(cache_line) Worker {
+// The helpers that work on a region beside the caller. They join while the region is open, so the caller waits at its
+// end for those that have joined, never for one that is still asleep or on its way.
+class alignas(cache_line) Team {
 public:
-    Worker(Region& region, int index) : region_(region), index_(index), thread_([this] { run(); }) {
+    // Opens a region to helpers 1, ..., helpers.
+    void open(int helpers) {
+        helpers_.store(helpers, std::memory_order_relaxed);
+        ++regions_;
+        state_.store(regions_ << regions_shift | open_bit);
+    }
+
+    // Returns when all that have joined have left.
+    void close() {
+        const auto is_empty = [this] { return (state_.load() & joined_mask) == 0; };
+        state_.fetch_and(~open_bit);
+        if (spin_until(is_empty)) return;
+        for (caller_waits_.store(1); !is_empty(); caller_waits_.store(1)) caller_waits_.wait(1);
+        caller_waits_.store(0);
+    }
+
+    // How many regions there have been.
+    std::uint64_t regions() const { return state_.load() >> regions_shift; }
+
+    // The helpers that the region was last opened to.
+    int helpers() const { return helpers_.load(std::memory_order_relaxed); }
+
+    bool join(int helper) {
+        for (std::uint64_t state = state_.load(); (state & open_bit) != 0 && helper <= helpers();)
+            if (state_.compare_exchange_weak(state, state + 1)) return true;
+        return false;
+    }
+
+    void leave() {
+        state_.fetch_sub(1);
+        if (caller_waits_.exchange(0) == 1) caller_waits_.notify_one();
+    }
+
+private:
+    static constexpr int regions_shift = 32;
+    static constexpr std::uint64_t joined_mask = 0xffff, open_bit = 0x10000;
+
+    std::atomic<std::uint64_t> state_{0};  // the number of regions so far, whether it is open, how many have joined
+    std::atomic<int> helpers_{0};
+    std::atomic<int> caller_waits_{0};
+    std::uint64_t regions_ = 0;
+};
+
+// A thread that helps with every region that it comes to in time. Helper i unparks helpers 2 i and 2 i + 1, so that the
+// caller only has to unpark the first.
+class Helper {
+public:
+    using List = std::vector<std::unique_ptr<Helper>>;
+
+    Helper(Region& region, Team& team, const List& all, int index)
+        : region_(region), team_(team), all_(all), index_(index), thread_([this] { run(); }) {
 #if defined(__linux__)
         pthread_setname_np(thread_.native_handle(), "npfuse");
 #endif
     }
 
-    ~Worker() {
-        send(stop);
+    ~Helper() {
+        stops_.store(true);
+        if (is_parked_.exchange(0) == 1) is_parked_.notify_one();
         thread_.join();
     }
 
-    void call() { send(called); }
-
-    void withdraw_or_wait() {
-        if (change(called, idle) || spin_until([this] { return state_.load() == idle; })) return;
-        if (change(working, awaited)) state_.wait(awaited);
+    void unpark() {
+        if (is_parked_.load() == 0 || is_parked_.exchange(0) == 0) return;
+        leave_this_cpu();
+        is_parked_.notify_one();
     }
 
 private:
-    enum State : int {
-        idle,      // spinning for a call
-        sleeping,  // whoever sends something must wake it
-        called,    // not noticed yet
-        working,
-        awaited,  // working, and the caller sleeps: the worker must wake it
-        stop,
-    };
-
-    bool change(State from, State to) { return state_.compare_exchange_strong(from, to); }
-
-    void send(State message) {
-        if (state_.exchange(message) == sleeping) state_.notify_one();
-    }
-
     void run() {
         const FloatingPointGuard guard;
-        while (answer_call()) {
+        std::uint64_t seen = 0;
+        while (await_region_after(seen)) {
+            seen = team_.regions();
+            if (!team_.join(index_)) continue;
+            for (int child : {2 * index_, 2 * index_ + 1})
+                if (child <= team_.helpers()) all_[static_cast<std::size_t>(child - 1)]->unpark();
             region_.take_part(index_);
-            if (state_.exchange(idle) == awaited) state_.notify_one();
+            team_.leave();
         }
     }
 
-    // Returns when there is work, or with false when it is time to stop.
-    bool answer_call() {
-        while (!change(called, working)) {
-            if (state_.load() == stop) return false;
-            if (spin_until([this] { return state_.load() != idle; })) continue;
-            if (change(idle, sleeping)) state_.wait(sleeping);
+    // Returns false when it is time to stop.
+    bool await_region_after(std::uint64_t seen) {
+        const auto is_wanted = [&] { return team_.regions() != seen || stops_.load(); };
+        while (!spin_until(is_wanted)) {
+            is_parked_.store(1);
+            if (!is_wanted()) is_parked_.wait(1);
+            is_parked_.store(0);
         }
-        return true;
+        return !stops_.load();
+    }
+
+    // Linux may wake a thread on the CPU of the one that unparks it, where it would wait for milliseconds.
+    void leave_this_cpu() {
+#if defined(__linux__)
+        cpu_set_t allowed;
+        const int cpu = sched_getcpu();
+        if (cpu < 0 || cpu >= CPU_SETSIZE || sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+        CPU_CLR(cpu, &allowed);
+        if (CPU_COUNT(&allowed) > 0) pthread_setaffinity_np(thread_.native_handle(), sizeof allowed, &allowed);
+#endif
     }
 
     Region& region_;
+    Team& team_;
+    const List& all_;  // complete while a region is open
     const int index_;
-    std::atomic<State> state_{idle};
+    std::atomic<bool> stops_{false};
+    std::atomic<int> is_parked_{0};
     std::thread thread_;  // the last, because it uses the others
 };
 
-// Signals are for the threads that the program itself has started. A new thread inherits what is blocked.
-class AllSignalsBlocked {
+// Signals that another process or a timer sends are for the threads that the program itself has started; those that a
+// thread's own instructions raise stay with it. A new thread inherits what is blocked.
+class AsynchronousSignalsBlocked {
 public:
-    AllSignalsBlocked() {
-        sigset_t all;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &found_);
+    AsynchronousSignalsBlocked() {
+        sigset_t signals;
+        sigfillset(&signals);
+        for (const int synchronous : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT})
+            sigdelset(&signals, synchronous);
+        pthread_sigmask(SIG_SETMASK, &signals, &found_);
     }
-    ~AllSignalsBlocked() { pthread_sigmask(SIG_SETMASK, &found_, nullptr); }
+    ~AsynchronousSignalsBlocked() { pthread_sigmask(SIG_SETMASK, &found_, nullptr); }
 
 private:
     sigset_t found_;
@@ -175,32 +238,34 @@ private:
 class Pool {
 public:
     void run(std::ptrdiff_t n, std::ptrdiff_t grain, detail::Body body, void* context) {
-        resize(num_threads() - 1);
+        resize(useful_threads() - 1);
         const std::ptrdiff_t grains = (n - 1) / grain + 1;
-        const std::ptrdiff_t helpers = std::min(std::ssize(workers_), grains - 1);
-        region_.start(n, grain, static_cast<int>(helpers) + 1, body, context);
-        for (std::ptrdiff_t i = 0; i < helpers; ++i) workers_[i]->call();
+        const int helpers = static_cast<int>(std::min(std::ssize(helpers_), grains - 1));
+        region_.start(n, grain, helpers + 1, body, context);
+        team_.open(helpers);
+        if (helpers > 0) helpers_.front()->unpark();
         region_.take_part(0);
-        for (std::ptrdiff_t i = 0; i < helpers; ++i) workers_[i]->withdraw_or_wait();
+        team_.close();
     }
 
 private:
     // Where the system has no more threads to give, fewer do the work.
     void resize(std::ptrdiff_t count) {
-        while (std::ssize(workers_) > count) workers_.pop_back();
-        if (std::ssize(workers_) == count) return;
-        const AllSignalsBlocked blocked;
+        while (std::ssize(helpers_) > count) helpers_.pop_back();
+        if (std::ssize(helpers_) == count) return;
+        const AsynchronousSignalsBlocked blocked;
         try {
-            while (std::ssize(workers_) < count) {
-                const int index = static_cast<int>(workers_.size()) + 1;  // the caller is participant 0
-                workers_.push_back(std::make_unique<Worker>(region_, index));
+            while (std::ssize(helpers_) < count) {
+                const int index = static_cast<int>(helpers_.size()) + 1;  // the caller is participant 0
+                helpers_.push_back(std::make_unique<Helper>(region_, team_, helpers_, index));
             }
         } catch (const std::exception&) {
         }
     }
 
     Region region_;
-    std::vector<std::unique_ptr<Worker>> workers_;
+    Team team_;
+    Helper::List helpers_;
 };
 
 // Whoever sets `pool_in_use` owns the pool until it clears it; nobody ever waits for it.

@@ -19,13 +19,13 @@ void split_over_threads(std::ptrdiff_t n, std::ptrdiff_t grain, Body body, void*
 
 }  // namespace detail
 
-// Calls body(begin, end) for ranges that together cover [0, n) once, on up to num_threads() threads of which the
+// Calls body(begin, end) for ranges that together cover [0, n) once, on up to useful_threads() threads of which the
 // calling one is one. Ranges begin at multiples of `grain` (at least 1), the least work that is worth a thread's while;
 // up to that much runs inline, on the calling thread, and so does a call made from inside a body or while another
 // thread's call is using the pool. The body must not throw.
 template <class F>
 void parallel_for(std::ptrdiff_t n, std::ptrdiff_t grain, F&& body) {
-    if (n <= grain || num_threads() == 1) {
+    if (n <= grain || useful_threads() == 1) {
         if (n > 0) body(std::ptrdiff_t{0}, n);
         return;
     }
