@@ -26,6 +26,9 @@ inline std::ptrdiff_t rows_per_loss_block(std::ptrdiff_t classes) {
     return row_loss_tile * std::max<std::ptrdiff_t>(tiles, 1);
 }
 
+// Bytes of scratch that a thread may use.
+inline constexpr std::ptrdiff_t scratch_limit = 64 << 20;
+
 // Of a norm.
 inline constexpr std::ptrdiff_t norm_block_length = 8192;
 

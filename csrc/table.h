@@ -85,6 +85,20 @@ template <class T>
 using MatrixFunction = void (*)(const Matrix<T>* inputs, const Matrix<T>& output, std::ptrdiff_t n,
                                 std::ptrdiff_t count);
 
+// A row of any stride and storage, seen block by block as contiguous numbers of the computing type.
+template <class T>
+struct StridedRow {
+    char* first;
+    std::ptrdiff_t stride;  // in bytes
+    std::ptrdiff_t length;
+    const T* (*load)(const char* source, std::ptrdiff_t stride, std::ptrdiff_t n, T* buffer);
+    void (*store)(const T* block, char* target, std::ptrdiff_t stride, std::ptrdiff_t n);
+};
+
+// A formula along one row that is too long to be copied whole.
+template <class T>
+using LongRowFunction = void (*)(const StridedRow<T>* inputs, const StridedRow<T>& output, std::ptrdiff_t n);
+
 struct RowKernel {
     const char* signature;  // as NumPy's generalised ufuncs write it
     int inputs;
@@ -94,12 +108,38 @@ struct RowKernel {
     MatrixFunction<double> rows_float64;
     MatrixFunction<float> columns_float32;
     MatrixFunction<double> columns_float64;
+    LongRowFunction<float> long_row_float32;
+    LongRowFunction<double> long_row_float64;
 };
 
-// Rows of any stride and storage. scratch holds row_tile rows of the computing type for each operand.
+// How the rows of all operands lie in memory.
+enum class RowLayout {
+    contiguous,    // in the computing type, so that a kernel runs on them as they are
+    side_by_side,  // neighbours in memory belong to different rows, as along axis 0
+    other,
+};
+
+// Strides are in bytes. Inlined even without optimisation, so that the linker never lets instruction sets share one
+// set's code.
+[[gnu::always_inline]] inline RowLayout row_layout(const RowKernel& kernel, std::ptrdiff_t item_size,
+                                                   bool is_computed_as_stored, const std::ptrdiff_t* row_strides,
+                                                   const std::ptrdiff_t* element_strides, std::ptrdiff_t rows,
+                                                   std::ptrdiff_t n) {
+    bool contiguous = is_computed_as_stored, side_by_side = n > 1 && rows > 1;
+    for (int i = 0; i <= kernel.inputs; ++i) {
+        const std::ptrdiff_t stride = element_strides[i] < 0 ? -element_strides[i] : element_strides[i];
+        side_by_side &= row_strides[i] == item_size && (!kernel.along_row[i] || stride > item_size);
+        contiguous &= !kernel.along_row[i] || n == 1 || element_strides[i] == item_size;
+    }
+    return side_by_side ? RowLayout::side_by_side : contiguous ? RowLayout::contiguous : RowLayout::other;
+}
+
+// Rows of any stride and storage. Those that are not contiguous in the computing type go through scratch, which holds
+// scratch_rows of them for each operand, at most row_tile; block by block where that is 0.
 inline constexpr int row_tile = 64;
 using RowLoop = void (*)(const RowKernel& kernel, char* const* operands, const std::ptrdiff_t* row_strides,
-                         const std::ptrdiff_t* element_strides, std::ptrdiff_t rows, std::ptrdiff_t n, void* scratch);
+                         const std::ptrdiff_t* element_strides, std::ptrdiff_t rows, std::ptrdiff_t n, void* scratch,
+                         std::ptrdiff_t scratch_rows);
 
 // Of maxout: x -> y, index of the winner (int32, or null with stride 0); and back: dy, index -> dx. x and dx have
 // pieces piece_stride bytes apart for every element of the others.

@@ -9,13 +9,6 @@ namespace npfuse::bind {
 
 namespace {
 
-void raise_memory_error() {
-    NPY_ALLOW_C_API_DEF
-    NPY_ALLOW_C_API;
-    PyErr_NoMemory();
-    NPY_DISABLE_C_API;
-}
-
 template <Storage storage>
 void elementwise_loop(char** operands, npy_intp const* dimensions, npy_intp const* strides, void* kernel) {
     runtime::run_elementwise(*static_cast<const Elementwise*>(kernel), storage, operands, strides, dimensions[0]);
@@ -29,8 +22,7 @@ void row_loop(char** operands, npy_intp const* dimensions, npy_intp const* strid
     npy_intp element_strides[max_operands] = {};
     for (int i = 0; i <= kernel.inputs; ++i)
         if (kernel.along_row[i]) element_strides[i] = *along++;
-    if (!runtime::run_rows(kernel, storage, operands, strides, element_strides, dimensions[0], dimensions[1]))
-        raise_memory_error();
+    runtime::run_rows(kernel, storage, operands, strides, element_strides, dimensions[0], dimensions[1]);
 }
 
 template <Storage storage>
@@ -56,7 +48,7 @@ void for_each_matrix(char** operands, npy_intp const* dimensions, npy_intp const
     char* shifted[max_operands];
     for (npy_intp i = 0; i < dimensions[0]; ++i) {
         for (int j = 0; j < count; ++j) shifted[j] = operands[j] + i * strides[j];
-        if (!run(shifted, row_strides, element_strides, shifted[sums], along[7])) return raise_memory_error();
+        run(shifted, row_strides, element_strides, shifted[sums], along[7]);
     }
 }
 
@@ -66,8 +58,8 @@ void bias_backward_loop(char** operands, npy_intp const* dimensions, npy_intp co
     for_each_matrix(operands, dimensions, strides, kernel.inputs + 3,
                     [&](char** shifted, const npy_intp* row_strides, const npy_intp* element_strides, char* sums,
                         npy_intp sum_stride) {
-                        return runtime::run_bias_backward(kernel, storage, shifted, row_strides, element_strides,
-                                                          dimensions[1], dimensions[2], sums, sum_stride);
+                        runtime::run_bias_backward(kernel, storage, shifted, row_strides, element_strides,
+                                                   dimensions[1], dimensions[2], sums, sum_stride);
                     });
 }
 
@@ -77,9 +69,9 @@ void column_parameter_loop(char** operands, npy_intp const* dimensions, npy_intp
     for_each_matrix(operands, dimensions, strides, 5,
                     [&](char** shifted, const npy_intp* row_strides, const npy_intp* element_strides, char* sums,
                         npy_intp sum_stride) {
-                        return runtime::run_parameter(runtime::ParameterShape::per_column, kernel, storage, shifted,
-                                                      row_strides, element_strides, dimensions[1], dimensions[2], sums,
-                                                      sum_stride);
+                        runtime::run_parameter(runtime::ParameterShape::per_column, kernel, storage, shifted,
+                                               row_strides, element_strides, dimensions[1], dimensions[2], sums,
+                                               sum_stride);
                     });
 }
 
@@ -88,9 +80,8 @@ void row_parameter_loop(char** operands, npy_intp const* dimensions, npy_intp co
     const Elementwise& kernel = *static_cast<const Elementwise*>(data);
     const npy_intp* along = strides + 5;
     const npy_intp element_strides[] = {along[0], along[1], 0, along[2]};
-    if (!runtime::run_parameter(runtime::ParameterShape::per_row, kernel, storage, operands, strides, element_strides,
-                                dimensions[0], dimensions[1], operands[4], strides[4]))
-        raise_memory_error();
+    runtime::run_parameter(runtime::ParameterShape::per_row, kernel, storage, operands, strides, element_strides,
+                           dimensions[0], dimensions[1], operands[4], strides[4]);
 }
 
 template <Storage storage>

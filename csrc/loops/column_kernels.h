@@ -87,7 +87,7 @@ template <class T, class Width>
     ColumnSums sums;
     sums.add_up(n, columns,
                 [&](ptrdiff_t j, ptrdiff_t c) __attribute__((always_inline)) { return terms[c].term(x.row(j)[c]); });
-    const double* totals = sums.totals();
+    const double* const totals = sums.totals();
 #pragma omp simd
     for (ptrdiff_t c = 0; c < columns; ++c) beside[c] = terms[c].beside(maxima[c], totals[c]);
     bool all_kept = true;
@@ -97,11 +97,10 @@ template <class T, class Width>
     for (ptrdiff_t c = 0; c < columns; ++c) peaks[c] = n;
     for (ptrdiff_t j = n - 1; j >= 0; --j)
         for (ptrdiff_t c = 0; c < columns; ++c) peaks[c] = x.row(j)[c] == maxima[c] ? j : peaks[c];
-    ColumnSums others;
-    others.add_up(n, ptrdiff_t(columns), [&](ptrdiff_t j, ptrdiff_t c) __attribute__((always_inline)) {
+    sums.add_up(n, ptrdiff_t(columns), [&](ptrdiff_t j, ptrdiff_t c) __attribute__((always_inline)) {
         return peaks[c] == j ? T(0) : terms[c].term(x.row(j)[c]);
     });
-    const double* without = others.totals();
+    const double* const without = sums.totals();
     for (ptrdiff_t c = 0; c < columns; ++c)
         if (beside[c] < lost_beside_one<T>) beside[c] = without[c] / terms[c].unit(maxima[c]);
 }

@@ -26,12 +26,11 @@ NPFUSE_FORMULA T largest_of(T* numbers) {
     return numbers[0];
 }
 
-// NaN may be passed over: the sums that follow find it.
+// The largest of some numbers and of those before. NaN may be passed over: the sums that follow find it.
 template <class T>
-inline T row_maximum(const T* x, ptrdiff_t n) {
-    T maximum = n > 0 ? x[0] : -Format<T>::infinity;
+inline T larger_maximum(T maximum, const T* x, ptrdiff_t n) {
     if (n < lane_count) {
-        for (ptrdiff_t i = 1; i < n; ++i) maximum = x[i] > maximum ? x[i] : maximum;
+        for (ptrdiff_t i = 0; i < n; ++i) maximum = x[i] > maximum ? x[i] : maximum;
         return maximum;
     }
     T lanes[lane_count];
@@ -39,6 +38,11 @@ inline T row_maximum(const T* x, ptrdiff_t n) {
     for (ptrdiff_t i = 0; i + lane_count <= n; i += lane_count) keep_larger<lane_count>(lanes, x + i);
     keep_larger<lane_count>(lanes, x + n - lane_count);  // some for the second time, which changes nothing
     return largest_of<lane_count / 2>(lanes);
+}
+
+template <class T>
+inline T row_maximum(const T* x, ptrdiff_t n) {
+    return n > 0 ? larger_maximum(x[0], x, n) : -Format<T>::infinity;
 }
 
 template <class Terms, class T>
@@ -60,27 +64,47 @@ template <class Terms, class T>
     return sum.total();
 }
 
-// The sum of the others beside a maximum that dominates so much that its own term would round them away.
-template <class T>
-[[gnu::noinline]] double sum_beside_dominant_maximum(const T* x, T maximum, ptrdiff_t n) {
+// The sum of the others beside a maximum that dominates so much that its own term would round them away. block(begin,
+// count) is where a part of the row is.
+template <class T, class Block>
+[[gnu::noinline]] double sum_beside_dominant_maximum(Block block, T maximum, ptrdiff_t n) {
     const SummedTerms<T> terms = SummedTerms<T>::below(maximum);
-    const ptrdiff_t peak = row_position(x, n, maximum);
+    bool is_left_out = false;
     T others[block_length];
     LaneSum sum;
     for (ptrdiff_t begin = 0; begin < n; begin += block_length) {
         const ptrdiff_t count = smaller(n - begin, block_length);
-        write_terms(x + begin, terms, others, count);
-        if (begin <= peak && peak < begin + count) others[peak - begin] = T(0);
+        const T* x = block(begin, count);
+        write_terms(x, terms, others, count);
+        const ptrdiff_t peak = is_left_out ? count : row_position(x, count, maximum);
+        if (peak < count) {
+            others[peak] = T(0);
+            is_left_out = true;
+        }
         sum.add(others, count);
     }
     return sum.total() / terms.unit(maximum);
 }
 
-// Each kernel sums up the row, of its terms or otherwise, works out a pair, and makes its result of it. Where the pair
-// is made of the sum beside the maximum, the sum becomes that in between.
+// A result; one that is not finite is the row's first NaN, if it has any.
+template <class T, class Block>
+inline T or_nan_of_row(T result, Block block, ptrdiff_t n) {
+    if (result - result == T(0)) return result;
+    for (ptrdiff_t begin = 0; begin < n; begin += block_length) {
+        const ptrdiff_t count = smaller(n - begin, block_length);
+        const T* x = block(begin, count);
+        const ptrdiff_t place = nan_position(x, count);
+        if (place < count) return x[place];
+    }
+    return result;
+}
+
+// Each kernel sums up the row, of its terms or otherwise, works out a pair, and makes its result of it: of the terms,
+// which are where the result is to be, or of the inputs. Where the pair is made of the sum beside the maximum, the sum
+// becomes that in between.
 template <class Operation>
 struct SoftmaxRow {
-    static constexpr bool leaves_out_maximum = false;
+    static constexpr bool leaves_out_maximum = false, is_made_of_terms = true, gives_one_number = false;
     template <class T>
     using Terms = RowTerms<T>;
 
@@ -106,7 +130,7 @@ struct SoftmaxRow {
 
 template <class Operation>
 struct LogSoftmaxRow {
-    static constexpr bool leaves_out_maximum = true;
+    static constexpr bool leaves_out_maximum = true, is_made_of_terms = false, gives_one_number = false;
     template <class T>
     using Terms = SummedTerms<T>;
 
@@ -131,7 +155,7 @@ struct LogSoftmaxRow {
 };
 
 struct LogSumExpRow {
-    static constexpr bool leaves_out_maximum = true;
+    static constexpr bool leaves_out_maximum = true, is_made_of_terms = false, gives_one_number = true;
     template <class T>
     using Terms = SummedTerms<T>;
 
@@ -149,24 +173,19 @@ struct LogSumExpRow {
     }
     template <class T>
     NPFUSE_FORMULA static void finish(const T* const* inputs, T* y, ptrdiff_t n, Pair<T> result) {
-        *y = result.hi;
-        // An infinite result is NaN if any is there.
-        if (*y - *y == T(0)) return;
-        const ptrdiff_t place = nan_position(inputs[0], n);
-        if (place < n) *y = inputs[0][place];
+        *y = or_nan_of_row(result.hi, [x = inputs[0]](ptrdiff_t begin, ptrdiff_t) { return x + begin; }, n);
     }
 };
 
 // From the output y.
 template <class Operation>
 struct BackwardFromOutputRow {
-    static constexpr bool leaves_out_maximum = false;
+    static constexpr bool leaves_out_maximum = false, is_made_of_terms = false, gives_one_number = false;
 
     template <class T>
-    NPFUSE_FORMULA static double sum(const T* const* inputs, ptrdiff_t n) {
+    NPFUSE_FORMULA static auto summand(const T* const* inputs) {
         const T *dy = inputs[0], *y = inputs[1];
-        return LaneSum::of(
-            n, [=](ptrdiff_t i) __attribute__((always_inline)) { return Operation::backward_term(dy[i], y[i]); });
+        return [=](ptrdiff_t i) __attribute__((always_inline)) { return Operation::backward_term(dy[i], y[i]); };
     }
     template <class T>
     NPFUSE_FORMULA static Pair<T> pair(T, double sum) {
@@ -256,13 +275,15 @@ void run_row_kernel(const Matrix<T>* operands, const Matrix<T>& output, ptrdiff_
         if constexpr (requires { typename Kernel::template Terms<T>; })
             sum_rows_of_terms<Kernel>(in, out, n, count, maxima, sums);
         else
-            for (ptrdiff_t r = 0; r < count; ++r) sums[r] = Kernel::sum(in[r], n);
+            for (ptrdiff_t r = 0; r < count; ++r) sums[r] = LaneSum::of(n, Kernel::summand(in[r]));
         if constexpr (Kernel::leaves_out_maximum) {
             for_each_of<most>(at_once, [&](ptrdiff_t r) __attribute__((always_inline)) {
                 sums[r] = SummedTerms<T>::below(maxima[r]).beside(maxima[r], sums[r]);
             });
             for (ptrdiff_t r = 0; r < count; ++r)
-                if (sums[r] < lost_beside_one<T>) sums[r] = sum_beside_dominant_maximum(in[r][0], maxima[r], n);
+                if (sums[r] < lost_beside_one<T>)
+                    sums[r] = sum_beside_dominant_maximum(
+                        [x = in[r][0]](ptrdiff_t begin, ptrdiff_t) { return x + begin; }, maxima[r], n);
         }
         T pair_hi[most], pair_lo[most];
         for_each_of<most>(at_once, [&](ptrdiff_t r) __attribute__((always_inline)) {

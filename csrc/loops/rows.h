@@ -4,6 +4,7 @@
 #include "../formulas/registry.h"
 #include "../table.h"
 #include "column_kernels.h"
+#include "long_rows.h"
 #include "row_kernels.h"
 #include "storage.h"
 #include "transpose.h"
@@ -23,7 +24,7 @@ struct RowsOperand {
     bool is_direct() const {
         return __is_same(S, compute_t<S>) && (length == 1 || element_stride == ptrdiff_t(sizeof(S)));
     }
-    // Neighbours in memory belong to different rows, so that a cache line is used whole only by many rows at a time.
+    // A cache line is used whole only by many rows at a time.
     bool runs_across() const {
         const ptrdiff_t along = element_stride < 0 ? -element_stride : element_stride;
         const ptrdiff_t across = row_stride < 0 ? -row_stride : row_stride;
@@ -33,17 +34,17 @@ struct RowsOperand {
 
 // A tile whose rows stand side by side, from and to memory where they do.
 template <class S>
-inline void load_columns(const RowsOperand& operand, ptrdiff_t first, ptrdiff_t rows, compute_t<S>* tile) {
+inline void load_columns(const RowsOperand& operand, ptrdiff_t first, ptrdiff_t rows,
+                         const Matrix<compute_t<S>>& tile) {
     for (ptrdiff_t j = 0; j < operand.length; ++j)
-        load_contiguous(reinterpret_cast<const S*>(operand.row(first) + j * operand.element_stride),
-                        tile + j * row_tile, rows);
+        load_contiguous(reinterpret_cast<const S*>(operand.row(first) + j * operand.element_stride), tile.row(j), rows);
 }
 
 template <class S>
-inline void store_columns(const compute_t<S>* tile, const RowsOperand& operand, ptrdiff_t first, ptrdiff_t rows) {
+inline void store_columns(const Matrix<compute_t<S>>& tile, const RowsOperand& operand, ptrdiff_t first,
+                          ptrdiff_t rows) {
     for (ptrdiff_t j = 0; j < operand.length; ++j)
-        store_contiguous(tile + j * row_tile, reinterpret_cast<S*>(operand.row(first) + j * operand.element_stride),
-                         rows);
+        store_contiguous(tile.row(j), reinterpret_cast<S*>(operand.row(first) + j * operand.element_stride), rows);
 }
 
 template <class S>
@@ -91,25 +92,46 @@ inline MatrixFunction<T> column_function_for(const RowKernel& kernel) {
         return kernel.columns_float64;
 }
 
+template <class T>
+inline LongRowFunction<T> long_row_function_for(const RowKernel& kernel) {
+    if constexpr (__is_same(T, float))
+        return kernel.long_row_float32;
+    else
+        return kernel.long_row_float64;
+}
+
+template <class S>
+inline void run_long_rows(const RowKernel& kernel, const RowsOperand* operand, ptrdiff_t first, ptrdiff_t count,
+                          ptrdiff_t n) {
+    using T = compute_t<S>;
+    for (ptrdiff_t r = first; r < first + count; ++r) {
+        StridedRow<T> row[max_operands];
+        for (int i = 0; i <= kernel.inputs; ++i)
+            row[i] = {operand[i].row(r), operand[i].element_stride, operand[i].length, load_block<S>, store_block<S>};
+        long_row_function_for<T>(kernel)(row, row[kernel.inputs], n);
+    }
+}
+
 // Rows that stand side by side: in place, or, half types, through scratch.
 template <class S>
 inline void run_side_by_side(const RowKernel& kernel, const RowsOperand* operand, ptrdiff_t rows, ptrdiff_t n,
-                             compute_t<S>* scratch) {
+                             compute_t<S>* scratch, ptrdiff_t tile_rows) {
     using T = compute_t<S>;
     const int output = kernel.inputs;
-    for (ptrdiff_t first = 0; first < rows; first += row_tile) {
-        const ptrdiff_t tile = smaller(rows - first, row_tile);
+    for (ptrdiff_t first = 0; first < rows; first += tile_rows) {
+        const ptrdiff_t tile = smaller(rows - first, tile_rows);
         Matrix<T> columns[max_operands];
         for (int i = 0; i <= output; ++i) {
-            columns[i] = {scratch + i * row_tile * n, row_tile};
-            if constexpr (__is_same(S, T))
+            if constexpr (__is_same(S, T)) {
                 columns[i] = {reinterpret_cast<T*>(operand[i].row(first)),
                               operand[i].element_stride / ptrdiff_t(sizeof(T))};
-            else if (i < output)
-                load_columns<S>(operand[i], first, tile, columns[i].first);
+            } else {
+                columns[i] = {scratch + i * tile_rows * n, tile_rows};
+                if (i < output) load_columns<S>(operand[i], first, tile, columns[i]);
+            }
         }
         column_function_for<T>(kernel)(columns, columns[output], n, tile);
-        if constexpr (!__is_same(S, T)) store_columns<S>(columns[output].first, operand[output], first, tile);
+        if constexpr (!__is_same(S, T)) store_columns<S>(columns[output], operand[output], first, tile);
     }
 }
 
@@ -117,72 +139,122 @@ inline void run_side_by_side(const RowKernel& kernel, const RowsOperand* operand
 // (measured on Zen 4) that takes longer than it saves, the less there is to compute.
 inline constexpr ptrdiff_t longest_turned = 31, longest_turned_back = 15;
 
-// A tile of such rows; those that it has beyond count are copies of the first.
+// A tile of such rows, each operand's elements j behind one another; those that it has beyond count are copies of the
+// first row.
+template <class S>
+class TransposedTile {
+public:
+    using T = compute_t<S>;
+    using Across = T[row_tile];
+
+    void load(const RowsOperand& operand, ptrdiff_t first, ptrdiff_t count, Across* tile) {
+        if (operand.is_direct<S>() || is_converted) {
+            if (!operand.is_direct<S>()) load_rows<S>(operand, first, count, copies_);
+            const T* rows[row_tile];
+            for (ptrdiff_t r = 0; r < row_tile; ++r) rows[r] = row_at(operand, first, r < count ? r : 0);
+            return transpose_rows(rows, operand.length, tile);
+        }
+        for (ptrdiff_t r = 0; r < row_tile; ++r) {
+            const char* row = operand.row(first + (r < count ? r : 0));
+            for (ptrdiff_t j = 0; j < operand.length; ++j)
+                tile[j][r] = *reinterpret_cast<const T*>(row + j * operand.element_stride);
+        }
+    }
+
+    void store(const Across* tile, const RowsOperand& operand, ptrdiff_t first, ptrdiff_t count) {
+        if (operand.is_direct<S>() || is_converted) {
+            T unwanted[longest_turned];
+            T* rows[row_tile];
+            for (ptrdiff_t r = 0; r < row_tile; ++r) rows[r] = r < count ? row_at(operand, first, r) : unwanted;
+            transpose_columns(tile, operand.length, rows);
+            if (!operand.is_direct<S>()) store_rows<S>(copies_, operand, first, count);
+            return;
+        }
+        for (ptrdiff_t r = 0; r < count; ++r)
+            for (ptrdiff_t j = 0; j < operand.length; ++j)
+                *reinterpret_cast<T*>(operand.row(first + r) + j * operand.element_stride) = tile[j][r];
+    }
+
+private:
+    static constexpr bool is_converted = !__is_same(S, T);
+
+    T* row_at(const RowsOperand& operand, ptrdiff_t first, ptrdiff_t r) {
+        if constexpr (!is_converted) return reinterpret_cast<T*>(operand.row(first + r));
+        return copies_ + r * operand.length;
+    }
+
+    alignas(64) T copies_[is_converted ? row_tile * longest_turned : 1];
+};
+
+// In place, but for a result of one number in each row.
 template <class S>
 [[gnu::noinline]] void run_turned(const RowKernel& kernel, const RowsOperand* operand, ptrdiff_t first, ptrdiff_t count,
                                   ptrdiff_t n) {
     using T = compute_t<S>;
-    using Across = T[row_tile];
-    constexpr int most_inputs = 2;
-    alignas(64) Across tiles[most_inputs + 1][longest_turned];
-    alignas(64) T copies[row_tile * longest_turned];
+    static_assert(2 * longest_turned_back <= longest_turned + 1);
+    alignas(64) T numbers[longest_turned + 2][row_tile];
+    TransposedTile<S> tile;
     const int output = kernel.inputs;
-    Matrix<T> columns[most_inputs + 1];
-    const auto row_at = [&](const RowsOperand& rows, ptrdiff_t r) {
-        return rows.is_direct<S>() ? reinterpret_cast<T*>(rows.row(first + r)) : copies + r * rows.length;
-    };
-    for (int i = 0; i < output; ++i) {
-        if (!operand[i].template is_direct<S>()) load_rows<S>(operand[i], first, count, copies);
-        const T* rows[row_tile];
-        for (ptrdiff_t r = 0; r < row_tile; ++r) rows[r] = row_at(operand[i], r < count ? r : 0);
-        transpose_rows(rows, operand[i].length, tiles[i]);
-        columns[i] = {tiles[i][0], row_tile};
+    Matrix<T> columns[max_operands];
+    ptrdiff_t used = 0;
+    for (int i = 0; i <= output; ++i) {
+        if (i == output && operand[i].length == operand[i - 1].length) {
+            columns[i] = columns[i - 1];
+            break;
+        }
+        columns[i] = {numbers[used], row_tile};
+        if (i < output) tile.load(operand[i], first, count, numbers + used);
+        used += operand[i].length;
     }
-    columns[output] = {tiles[output][0], row_tile};
     column_function_for<T>(kernel)(columns, columns[output], n, row_tile);
-    T unwanted[longest_turned];
-    T* rows[row_tile];
-    for (ptrdiff_t r = 0; r < row_tile; ++r) rows[r] = r < count ? row_at(operand[output], r) : unwanted;
-    transpose_columns(tiles[output], operand[output].length, rows);
-    if (!operand[output].template is_direct<S>()) store_rows<S>(copies, operand[output], first, count);
+    tile.store(reinterpret_cast<T(*)[row_tile]>(columns[output].first), operand[output], first, count);
 }
 
-// Operands that are not contiguous rows of the computing type pass through scratch, a tile of rows at a time.
+// Rows [first, first + count), of which operands that are not contiguous in the computing type pass through scratch.
 template <class S>
-void run_rows(const RowKernel& kernel, char* const* operands, const ptrdiff_t* row_strides,
-              const ptrdiff_t* element_strides, ptrdiff_t rows, ptrdiff_t n, void* scratch) {
+inline void run_tiles(const RowKernel& kernel, const RowsOperand* operand, ptrdiff_t first, ptrdiff_t count,
+                      ptrdiff_t n, compute_t<S>* scratch, ptrdiff_t tile_rows) {
     using T = compute_t<S>;
-    const MatrixFunction<T> run = row_function_for<T>(kernel);
     const int output = kernel.inputs;
-    RowsOperand operand[max_operands];
-    T* tiles[max_operands];
-    bool side_by_side = n > 1 && rows > 1;
-    for (int i = 0; i <= output; ++i) {
-        operand[i] = {operands[i], row_strides[i], element_strides[i], kernel.along_row[i] ? n : 1};
-        side_by_side &=
-            operand[i].row_stride == ptrdiff_t(sizeof(S)) && (operand[i].length == 1 || operand[i].runs_across());
-        tiles[i] = static_cast<T*>(scratch) + i * row_tile * (n > 0 ? n : 1);
-    }
-    if (side_by_side) {
-        run_side_by_side<S>(kernel, operand, rows, n, static_cast<T*>(scratch));
-        return;
-    }
-    for (ptrdiff_t first = 0; first < rows; first += row_tile) {
-        const ptrdiff_t tile = smaller(rows - first, row_tile);
-        if (0 < n && n <= kernel.longest_turned && tile > row_tile / 2) {
-            run_turned<S>(kernel, operand, first, tile, n);
-            continue;
-        }
-        for (int i = 0; i < output; ++i)
-            if (!operand[i].template is_direct<S>()) load_rows<S>(operand[i], first, tile, tiles[i]);
+    for (const ptrdiff_t end = first + count; first < end; first += tile_rows) {
+        const ptrdiff_t tile = smaller(end - first, tile_rows);
         Matrix<T> matrix[max_operands];
         for (int i = 0; i <= output; ++i) {
-            matrix[i] = {tiles[i], operand[i].length};
-            if (operand[i].template is_direct<S>())
+            if (operand[i].template is_direct<S>()) {
                 matrix[i] = {reinterpret_cast<T*>(operand[i].row(first)), operand[i].row_stride / ptrdiff_t(sizeof(T))};
+            } else {
+                matrix[i] = {scratch + i * tile_rows * n, operand[i].length};
+                if (i < output) load_rows<S>(operand[i], first, tile, matrix[i].first);
+            }
         }
-        run(matrix, matrix[output], n, tile);
-        if (!operand[output].template is_direct<S>()) store_rows<S>(tiles[output], operand[output], first, tile);
+        row_function_for<T>(kernel)(matrix, matrix[output], n, tile);
+        if (!operand[output].template is_direct<S>()) store_rows<S>(matrix[output].first, operand[output], first, tile);
+    }
+}
+
+template <class S>
+void run_rows(const RowKernel& kernel, char* const* operands, const ptrdiff_t* row_strides,
+              const ptrdiff_t* element_strides, ptrdiff_t rows, ptrdiff_t n, void* scratch, ptrdiff_t scratch_rows) {
+    using T = compute_t<S>;
+    const int output = kernel.inputs;
+    RowsOperand operand[max_operands];
+    for (int i = 0; i <= output; ++i)
+        operand[i] = {operands[i], row_strides[i], element_strides[i], kernel.along_row[i] ? n : 1};
+    const RowLayout layout = row_layout(kernel, sizeof(S), __is_same(S, T), row_strides, element_strides, rows, n);
+    const bool needs_scratch = layout == RowLayout::other || (layout == RowLayout::side_by_side && !__is_same(S, T));
+    const ptrdiff_t tile_rows = needs_scratch ? scratch_rows : row_tile;
+    T* const numbers = static_cast<T*>(scratch);
+    if (layout == RowLayout::side_by_side && tile_rows > 0)
+        return run_side_by_side<S>(kernel, operand, rows, n, numbers, tile_rows);
+    const bool is_short = 0 < n && n <= kernel.longest_turned;
+    for (ptrdiff_t first = 0; first < rows; first += row_tile) {
+        const ptrdiff_t count = smaller(rows - first, row_tile);
+        if (is_short && count > row_tile / 2)
+            run_turned<S>(kernel, operand, first, count, n);
+        else if (tile_rows > 0)
+            run_tiles<S>(kernel, operand, first, count, n, numbers, tile_rows);
+        else
+            run_long_rows<S>(kernel, operand, first, count, n);
     }
 }
 
@@ -196,7 +268,9 @@ constexpr RowKernel backward_from_output() {
             run_row_kernel<Row, 2, float>,
             run_row_kernel<Row, 2, double>,
             backward_from_output_columns<Operation, float>,
-            backward_from_output_columns<Operation, double>};
+            backward_from_output_columns<Operation, double>,
+            run_long_row<Row, 2, float>,
+            run_long_row<Row, 2, double>};
 }
 
 template <class Operation>
@@ -213,7 +287,9 @@ constexpr RowOperation row_operation() {
                  run_row_kernel<Row, 1, float>,
                  run_row_kernel<Row, 1, double>,
                  softmax_columns<Normalised, float>,
-                 softmax_columns<Normalised, double>},
+                 softmax_columns<Normalised, double>,
+                 run_long_row<Row, 1, float>,
+                 run_long_row<Row, 1, double>},
                 backward_from_output<Operation>()};
     } else if constexpr (Operation::kind == RowKind::log_quotient) {
         using Row = LogSoftmaxRow<Operation>;
@@ -226,7 +302,9 @@ constexpr RowOperation row_operation() {
                  run_row_kernel<Row, 1, float>,
                  run_row_kernel<Row, 1, double>,
                  log_softmax_columns<Operation, float>,
-                 log_softmax_columns<Operation, double>},
+                 log_softmax_columns<Operation, double>,
+                 run_long_row<Row, 1, float>,
+                 run_long_row<Row, 1, double>},
                 backward_from_output<Operation>()};
     } else {
         using Backward = LogSumExpRowBackward<Operation>;
@@ -239,7 +317,9 @@ constexpr RowOperation row_operation() {
                  run_row_kernel<LogSumExpRow, 1, float>,
                  run_row_kernel<LogSumExpRow, 1, double>,
                  logsumexp_columns<Operation, float>,
-                 logsumexp_columns<Operation, double>},
+                 logsumexp_columns<Operation, double>,
+                 run_long_row<LogSumExpRow, 1, float>,
+                 run_long_row<LogSumExpRow, 1, double>},
                 {"(),(n)->(n)",
                  2,
                  {false, true, true},
@@ -247,7 +327,9 @@ constexpr RowOperation row_operation() {
                  run_row_kernel<Backward, 2, float>,
                  run_row_kernel<Backward, 2, double>,
                  logsumexp_backward_columns<Operation, float>,
-                 logsumexp_backward_columns<Operation, double>}};
+                 logsumexp_backward_columns<Operation, double>,
+                 run_long_row<Backward, 2, float>,
+                 run_long_row<Backward, 2, double>}};
     }
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <new>
 
+#include "runtime/elementwise_call.h"
 #include "runtime/floating_point.h"
 #include "runtime/isa.h"
 #include "runtime/thread_pool.h"
@@ -18,114 +19,134 @@ namespace {
 
 // Below this many elements a second thread costs more than it saves.
 constexpr std::ptrdiff_t elements_per_thread = sum_segment;
-constexpr auto rows_per_thread = rows_per_band;
 
-struct Shifted {
-    char* operands[max_operands];
-    Shifted(char* const* from, const std::ptrdiff_t* strides, int count, std::ptrdiff_t steps) {
-        for (int i = 0; i < count; ++i) operands[i] = from[i] + steps * strides[i];
-    }
-};
+// Rows to a thread's least share: whole tiles of short rows, and of rows side by side whole cache lines.
+std::ptrdiff_t rows_per_thread(std::ptrdiff_t n, bool is_side_by_side) {
+    const std::ptrdiff_t rows = elements_per_thread / std::max<std::ptrdiff_t>(n, 1) + 1;
+    const std::ptrdiff_t multiple = rows >= row_tile / 2 ? row_tile : is_side_by_side ? row_tile / 4 : 1;
+    return (rows + multiple - 1) / multiple * multiple;
+}
 
-std::size_t compute_size(Storage storage) { return storage == Storage::float64 ? sizeof(double) : sizeof(float); }
+std::ptrdiff_t compute_size(Storage storage) { return storage == Storage::float64 ? sizeof(double) : sizeof(float); }
 
-std::size_t stored_size(Storage storage) {
-    switch (storage) {
-        case Storage::float64:
-            return 8;
-        case Storage::float32:
-            return 4;
-        default:
-            return 2;
-    }
+// Room for so many sums, or null where there is no memory for them.
+std::unique_ptr<double[]> zeros(std::ptrdiff_t count) {
+    return std::unique_ptr<double[]>(new (std::nothrow) double[static_cast<std::size_t>(count)]());
+}
+
+void store_sum(double sum, char* sums, std::ptrdiff_t index, std::ptrdiff_t stride) {
+    *reinterpret_cast<double*>(sums + index * stride) = sum;
 }
 
 // Sums for each column over bands of rows, each band by itself, the bands then added in order. How many rows make a
 // band depends on the row's length alone, so the sum has the same bits for every number of threads.
+// sum_band(first_row, rows, first_column, columns, sums) adds a band to zeros.
 template <class SumBand>
-bool sum_by_bands(std::ptrdiff_t rows, std::ptrdiff_t columns, char* sums, std::ptrdiff_t sum_stride,
+void sum_by_bands(std::ptrdiff_t rows, std::ptrdiff_t columns, char* sums, std::ptrdiff_t sum_stride,
                   SumBand sum_band) {
-    const std::ptrdiff_t band = rows_per_band(columns);
-    const std::ptrdiff_t bands = columns == 0 ? 0 : (rows + band - 1) / band;
-    const std::unique_ptr<double[]> band_sums(new (std::nothrow) double[static_cast<std::size_t>(bands * columns)]());
-    if (!band_sums) return false;
+    constexpr std::ptrdiff_t fewest_columns = 1024;
+    const std::ptrdiff_t band = rows_per_band(columns), bands = (rows + band - 1) / band;
+    const std::ptrdiff_t most_columns =
+        std::max(fewest_columns,
+                 scratch_limit / static_cast<std::ptrdiff_t>(sizeof(double)) / std::max<std::ptrdiff_t>(bands, 1));
     FloatingPointGuard guard;
-    parallel_for(bands, 1, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
-        for (std::ptrdiff_t i = begin; i < end; ++i)
-            sum_band(i * band, std::min(band, rows - i * band), band_sums.get() + i * columns);
-    });
-    for (std::ptrdiff_t j = 0; j < columns; ++j) {
-        double sum = 0.0;
-        for (std::ptrdiff_t i = 0; i < bands; ++i) sum += band_sums[static_cast<std::size_t>(i * columns + j)];
-        *reinterpret_cast<double*>(sums + j * sum_stride) = sum;
+    for (std::ptrdiff_t first = 0; first < columns;) {
+        std::ptrdiff_t count = std::min(most_columns, columns - first);
+        const std::unique_ptr<double[]> band_sums = zeros(bands * count);
+        const auto run_band = [&](std::ptrdiff_t i, double* to) {
+            sum_band(i * band, std::min(band, rows - i * band), first, count, to);
+        };
+        if (band_sums) {
+            parallel_for(bands, 1, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
+                for (std::ptrdiff_t i = begin; i < end; ++i) run_band(i, band_sums.get() + i * count);
+            });
+            for (std::ptrdiff_t j = 0; j < count; ++j) {
+                double sum = 0.0;
+                for (std::ptrdiff_t i = 0; i < bands; ++i) sum += band_sums[static_cast<std::size_t>(i * count + j)];
+                store_sum(sum, sums, first + j, sum_stride);
+            }
+        } else {
+            count = std::min(fewest_columns, count);
+            double totals[fewest_columns] = {}, sums_of_band[fewest_columns];
+            for (std::ptrdiff_t i = 0; i < bands; ++i) {
+                std::fill_n(sums_of_band, count, 0.0);
+                run_band(i, sums_of_band);
+                for (std::ptrdiff_t j = 0; j < count; ++j) totals[j] += sums_of_band[j];
+            }
+            for (std::ptrdiff_t j = 0; j < count; ++j) store_sum(totals[j], sums, first + j, sum_stride);
+        }
+        first += count;
     }
-    return true;
 }
 
-bool run_parameter_per_row(const Elementwise& kernel, Storage storage, char* const* operands,
+void run_parameter_per_row(const Elementwise& kernel, Storage storage, char* const* operands,
                            const std::ptrdiff_t* row_strides, const std::ptrdiff_t* element_strides,
                            std::ptrdiff_t rows, std::ptrdiff_t columns, char* sums, std::ptrdiff_t sum_stride) {
     const ParameterLoop loop = active_table().parameter[static_cast<int>(storage)];
     // Long rows are summed in segments of fixed length, which are then added in order.
     const std::ptrdiff_t segments = (columns + sum_segment - 1) / sum_segment;
-    const std::unique_ptr<double[]> partial(new (std::nothrow) double[static_cast<std::size_t>(rows * segments)]());
-    if (!partial) return false;
+    const auto sum_of_segment = [&](std::ptrdiff_t row, std::ptrdiff_t segment) {
+        const Shifted in_row(operands, row_strides, 4, row);
+        const Shifted shifted(in_row.operands, element_strides, 4, segment * sum_segment);
+        return loop(kernel, shifted.operands, row_strides, element_strides, 1,
+                    std::min(sum_segment, columns - segment * sum_segment), nullptr);
+    };
     const std::ptrdiff_t grain =
         std::max<std::ptrdiff_t>(1, elements_per_thread / std::max<std::ptrdiff_t>(columns, 1));
+    const std::ptrdiff_t most_rows = std::max<std::ptrdiff_t>(
+        1, scratch_limit / static_cast<std::ptrdiff_t>(sizeof(double)) / std::max<std::ptrdiff_t>(segments, 1));
     FloatingPointGuard guard;
-    parallel_for(rows * segments, grain, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
-        for (std::ptrdiff_t i = begin; i < end; ++i) {
-            const std::ptrdiff_t first = i % segments * sum_segment;
-            const Shifted in_row(operands, row_strides, 4, i / segments);
-            const Shifted shifted(in_row.operands, element_strides, 4, first);
-            partial[static_cast<std::size_t>(i)] = loop(kernel, shifted.operands, row_strides, element_strides, 1,
-                                                        std::min(sum_segment, columns - first), nullptr);
+    for (std::ptrdiff_t first = 0; first < rows; first += most_rows) {
+        const std::ptrdiff_t count = std::min(most_rows, rows - first);
+        const std::unique_ptr<double[]> partial = zeros(count * segments);
+        if (partial)
+            parallel_for(count * segments, grain, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
+                for (std::ptrdiff_t i = begin; i < end; ++i)
+                    partial[static_cast<std::size_t>(i)] = sum_of_segment(first + i / segments, i % segments);
+            });
+        for (std::ptrdiff_t i = 0; i < count; ++i) {
+            double sum = 0.0;
+            for (std::ptrdiff_t j = 0; j < segments; ++j)
+                sum += partial ? partial[static_cast<std::size_t>(i * segments + j)] : sum_of_segment(first + i, j);
+            store_sum(sum, sums, first + i, sum_stride);
         }
-    });
-    for (std::ptrdiff_t i = 0; i < rows; ++i) {
-        double sum = 0.0;
-        for (std::ptrdiff_t j = 0; j < segments; ++j) sum += partial[static_cast<std::size_t>(i * segments + j)];
-        *reinterpret_cast<double*>(sums + i * sum_stride) = sum;
     }
-    return true;
 }
 
 }  // namespace
 
 void run_elementwise(const Elementwise& kernel, Storage storage, char* const* operands, const std::ptrdiff_t* strides,
                      std::ptrdiff_t n) {
-    const ElementwiseLoop loop = active_table().elementwise[static_cast<int>(storage)];
+    const ElementwiseCall call(kernel, storage, operands, strides, n);
     FloatingPointGuard guard;
-    if (n <= elements_per_thread) return loop(kernel, operands, strides, n);  // every step counts in a short call
-    parallel_for(n, elements_per_thread, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
-        const Shifted shifted(operands, strides, kernel.inputs + kernel.outputs, begin);
-        loop(kernel, shifted.operands, strides, end - begin);
-    });
+    if (n > 1 && !call.is_independent()) return call.run_in_order();
+    if (n <= elements_per_thread) return call.run_all();  // every step counts in a short call
+    parallel_for(n, elements_per_thread, [&](std::ptrdiff_t begin, std::ptrdiff_t end) { call.run(begin, end); });
 }
 
-bool run_rows(const RowKernel& kernel, Storage storage, char* const* operands, const std::ptrdiff_t* row_strides,
+void run_rows(const RowKernel& kernel, Storage storage, char* const* operands, const std::ptrdiff_t* row_strides,
               const std::ptrdiff_t* element_strides, std::ptrdiff_t rows, std::ptrdiff_t n) {
     const RowLoop loop = active_table().rows[static_cast<int>(storage)];
+    const std::ptrdiff_t item_size = stored_size(storage), computed_size = compute_size(storage);
+    const bool is_computed_as_stored = item_size == computed_size;
     const int count = kernel.inputs + 1;
-    bool direct = compute_size(storage) == stored_size(storage);
-    for (int i = 0; i < count; ++i)
-        direct &= !kernel.along_row[i] || element_strides[i] == static_cast<std::ptrdiff_t>(stored_size(storage));
-    const std::size_t scratch_size = direct ? 0
-                                            : compute_size(storage) *
-                                                  static_cast<std::size_t>(std::max<std::ptrdiff_t>(n, 1)) * row_tile *
-                                                  static_cast<std::size_t>(count);
-    std::atomic<bool> enough_memory = true;
+    const RowLayout layout =
+        row_layout(kernel, item_size, is_computed_as_stored, row_strides, element_strides, rows, n);
+    const bool is_side_by_side = layout == RowLayout::side_by_side;
+    const bool needs_scratch = layout == RowLayout::other || (is_side_by_side && !is_computed_as_stored);
+    // Rows too long for the scratch are converted block by block, and so are all where there is no memory for it: a
+    // call never fails half-way.
+    const std::ptrdiff_t row_size = count * computed_size * std::max<std::ptrdiff_t>(n, 1);
     FloatingPointGuard guard;
-    parallel_for(rows, rows_per_thread(n), [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
-        const std::unique_ptr<char[]> scratch(scratch_size ? new (std::nothrow) char[scratch_size] : nullptr);
-        if (scratch_size && !scratch) {
-            enough_memory = false;
-            return;
-        }
+    parallel_for(rows, rows_per_thread(n, is_side_by_side), [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
         const Shifted shifted(operands, row_strides, count, begin);
-        loop(kernel, shifted.operands, row_strides, element_strides, end - begin, n, scratch.get());
+        std::ptrdiff_t scratch_rows =
+            needs_scratch ? std::min<std::ptrdiff_t>({row_tile, end - begin, scratch_limit / row_size}) : 0;
+        const std::unique_ptr<char[]> scratch(
+            scratch_rows > 0 ? new (std::nothrow) char[static_cast<std::size_t>(scratch_rows * row_size)] : nullptr);
+        if (!scratch) scratch_rows = 0;
+        loop(kernel, shifted.operands, row_strides, element_strides, end - begin, n, scratch.get(), scratch_rows);
     });
-    return enough_memory;
 }
 
 void run_maxout(const MaxoutLoop* loops, Storage storage, char* const* operands, const std::ptrdiff_t* strides,
@@ -143,35 +164,40 @@ void run_bias(const Elementwise& kernel, Storage storage, char* const* operands,
     if (rows == 0 || columns == 0) return;
     const BiasLoop loop = active_table().bias[static_cast<int>(storage)];
     FloatingPointGuard guard;
-    parallel_for(rows, rows_per_thread(columns), [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
+    parallel_for(rows, rows_per_thread(columns, false), [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
         const Shifted shifted(operands, row_strides, kernel.inputs + 2, begin);
         loop(kernel, shifted.operands, row_strides, element_strides, end - begin, columns, nullptr);
     });
 }
 
-bool run_bias_backward(const Elementwise& kernel, Storage storage, char* const* operands,
+void run_bias_backward(const Elementwise& kernel, Storage storage, char* const* operands,
                        const std::ptrdiff_t* row_strides, const std::ptrdiff_t* element_strides, std::ptrdiff_t rows,
                        std::ptrdiff_t columns, char* sums, std::ptrdiff_t sum_stride) {
     const BiasLoop loop = active_table().bias[static_cast<int>(storage)];
-    return sum_by_bands(rows, columns, sums, sum_stride,
-                        [&](std::ptrdiff_t first, std::ptrdiff_t count, double* column_sums) {
-                            const Shifted shifted(operands, row_strides, kernel.inputs + 2, first);
-                            loop(kernel, shifted.operands, row_strides, element_strides, count, columns, column_sums);
-                        });
+    const int count = kernel.inputs + 2;
+    sum_by_bands(rows, columns, sums, sum_stride,
+                 [&](std::ptrdiff_t first_row, std::ptrdiff_t band_rows, std::ptrdiff_t first_column,
+                     std::ptrdiff_t band_columns, double* column_sums) {
+                     const Shifted in_row(operands, row_strides, count, first_row);
+                     const Shifted shifted(in_row.operands, element_strides, count, first_column);
+                     loop(kernel, shifted.operands, row_strides, element_strides, band_rows, band_columns, column_sums);
+                 });
 }
 
-bool run_parameter(ParameterShape shape, const Elementwise& kernel, Storage storage, char* const* operands,
+void run_parameter(ParameterShape shape, const Elementwise& kernel, Storage storage, char* const* operands,
                    const std::ptrdiff_t* row_strides, const std::ptrdiff_t* element_strides, std::ptrdiff_t rows,
                    std::ptrdiff_t columns, char* sums, std::ptrdiff_t sum_stride) {
     if (shape == ParameterShape::per_row)
         return run_parameter_per_row(kernel, storage, operands, row_strides, element_strides, rows, columns, sums,
                                      sum_stride);
     const ParameterLoop loop = active_table().parameter[static_cast<int>(storage)];
-    return sum_by_bands(rows, columns, sums, sum_stride,
-                        [&](std::ptrdiff_t first, std::ptrdiff_t count, double* column_sums) {
-                            const Shifted shifted(operands, row_strides, 4, first);
-                            loop(kernel, shifted.operands, row_strides, element_strides, count, columns, column_sums);
-                        });
+    sum_by_bands(rows, columns, sums, sum_stride,
+                 [&](std::ptrdiff_t first_row, std::ptrdiff_t band_rows, std::ptrdiff_t first_column,
+                     std::ptrdiff_t band_columns, double* column_sums) {
+                     const Shifted in_row(operands, row_strides, 4, first_row);
+                     const Shifted shifted(in_row.operands, element_strides, 4, first_column);
+                     loop(kernel, shifted.operands, row_strides, element_strides, band_rows, band_columns, column_sums);
+                 });
 }
 
 }  // namespace npfuse::runtime
