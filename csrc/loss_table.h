@@ -73,7 +73,7 @@ inline constexpr std::ptrdiff_t loss_block_length = 32768;
 // Elements [begin, end) of a call, at most loss_block_length of them; the sum of their values.
 using LossLoop = double (*)(const Loss& loss, const LossCall& call, std::ptrdiff_t begin, std::ptrdiff_t end);
 
-// The smallest of elements [begin, end) of an array; NaN where one is, infinity where there is none.
+// The smallest of elements [begin, end) of an array, of which NaN is none; infinity where there is no number.
 using SmallestLoop = double (*)(const View& view, std::ptrdiff_t begin, std::ptrdiff_t end);
 
 // The rows of an array: where each starts, rows in C order, and the way from one of its elements to the next.
@@ -97,10 +97,11 @@ struct RowLossCall {
     RowView gradient;
 };
 
-// Rows [begin, end) of a call; the sum of their values. scratch holds row_loss_tile rows of the computing type where
-// rows are not contiguous in it already.
+// Rows [begin, end) of a call; the sum of their values. scratch holds scratch_rows rows of the computing type, at most
+// row_loss_tile, where rows are not contiguous in it already.
 inline constexpr std::ptrdiff_t row_loss_tile = 16;
-using RowLossLoop = double (*)(const RowLossCall& call, std::ptrdiff_t begin, std::ptrdiff_t end, void* scratch);
+using RowLossLoop = double (*)(const RowLossCall& call, std::ptrdiff_t begin, std::ptrdiff_t end, void* scratch,
+                               std::ptrdiff_t scratch_rows);
 
 struct RowLoss {
     const char* name;

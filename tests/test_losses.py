@@ -585,9 +585,9 @@ BAD_CALLS = [
     (lambda: nf.mse_loss(X, X, weight=np.ones(4)), ValueError, r"weight has shape \(4,\)"),
     (lambda: nf.mse_loss(X, X, reduction="avg"), ValueError, "reduction is 'avg'; it must be 'mean', 'sum' or 'none'"),
     (lambda: nf.mse_loss(X, X, reduction=None), ValueError, "reduction is None"),
-    (lambda: nf.mse_loss(X + 1j, X), TypeError, "pred has dtype complex64"),
-    (lambda: nf.mse_loss(X, np.array(["a"])), TypeError, "target has dtype"),
-    (lambda: nf.mse_loss(X, [None]), TypeError, "target has dtype object"),
+    (lambda: nf.mse_loss(X + 1j, X), TypeError, "pred must be of float16.*, got complex64"),
+    (lambda: nf.mse_loss(X, np.array(["a"])), TypeError, "target must be of .*, got <U1"),
+    (lambda: nf.mse_loss(X, [None]), TypeError, "target must be of .*, got object"),
     (lambda: nf.huber_loss(X, X, delta=0), ValueError, "delta is 0.0; it must be greater than 0"),
     (lambda: nf.huber_loss(X, X, delta=np.nan), ValueError, "delta is nan"),
     (lambda: nf.huber_loss(X, X, delta="1"), TypeError, "delta is '1'; it must be a real number"),
@@ -595,24 +595,36 @@ BAD_CALLS = [
     (lambda: nf.kl_div(X, X, log_target=1), TypeError, "log_target is 1; it must be True or False"),
     (lambda: nf.gaussian_nll_loss(X, X, var=-X), ValueError, "var is -1.0; it must be at least 0"),
     (lambda: nf.sigmoid_cross_entropy(X, X, pos_weight=[1, -2, 1]), ValueError, "pos_weight is -2.0"),
-    (lambda: nf.softmax_cross_entropy(X, [0, 1, 3, 5]), ValueError, r"target\[2\] is 3; labels must be from 0 to 2"),
-    (lambda: nf.softmax_cross_entropy(X, [0, 1, -1, 0]), ValueError, r"target\[2\] is -1"),
-    (lambda: nf.softmax_cross_entropy(X, LABELS + np.nan), TypeError, "float64.*labels must be integers"),
-    (lambda: nf.softmax_cross_entropy(X, LABELS * 1.0), TypeError, "labels must be integers"),
-    (lambda: nf.softmax_cross_entropy(X, LABELS > 0), TypeError, "bool.*labels must be integers"),
+    (
+        lambda: nf.softmax_cross_entropy(X, [0, 1, 3, 5]),
+        ValueError,
+        r"target\[2\] must be from 0 to 2 or ignore_.*, got 3",
+    ),
+    (lambda: nf.softmax_cross_entropy(X, [0, 1, -1, 0]), ValueError, r"target\[2\] must be .*, got -1"),
+    (lambda: nf.softmax_cross_entropy(X, LABELS + np.nan), TypeError, "target must be of integers.*; got float64"),
+    (lambda: nf.softmax_cross_entropy(X, LABELS * 1.0), TypeError, "target must be of integers.*; got float64"),
+    (lambda: nf.softmax_cross_entropy(X, LABELS > 0), TypeError, "target must be of integers.*; got bool"),
     (lambda: nf.softmax_cross_entropy(X, LABELS[:3]), ValueError, r"target has shape \(3,\)"),
     (lambda: nf.softmax_cross_entropy(X, X[:3]), ValueError, r"target has shape \(3, 3\)"),
     (
         lambda: nf.softmax_cross_entropy(X, LABELS, weight=[1, 2]),
         ValueError,
-        r"weight has shape \(2,\); it must be \(3,\)",
+        r"weight must have shape \(3,\), one weight for each class, got \(2,\)",
     ),
-    (lambda: nf.softmax_cross_entropy(X, LABELS, weight=[1, -2, 1]), ValueError, r"weight\[1\] is -2.0"),
-    (lambda: nf.softmax_cross_entropy(X, LABELS, axis=2), ValueError, r"axis is 2, but logits has shape \(4, 3\)"),
-    (lambda: nf.softmax_cross_entropy(X, LABELS, axis=1.0), TypeError, "axis is 1.0; it must be an integer"),
+    (
+        lambda: nf.softmax_cross_entropy(X, LABELS, weight=[1, -2, 1]),
+        ValueError,
+        r"weight\[1\] must be at least 0",
+    ),
+    (
+        lambda: nf.softmax_cross_entropy(X, LABELS, axis=2),
+        ValueError,
+        "axis must be one of the 2 axes of logits",
+    ),
+    (lambda: nf.softmax_cross_entropy(X, LABELS, axis=1.0), TypeError, "axis must be an integer, got 1.0"),
     (lambda: nf.softmax_cross_entropy(X, LABELS, label_smoothing=2), ValueError, "label_smoothing is 2.0"),
-    (lambda: nf.softmax_cross_entropy(1.0, 0), ValueError, "logits has no dimension"),
-    (lambda: nf.nll_loss(X, X), TypeError, "labels must be integers"),
+    (lambda: nf.softmax_cross_entropy(1.0, 0), ValueError, "logits must have an axis for the classes, got a scalar"),
+    (lambda: nf.nll_loss(X, X), TypeError, "target must be of integers"),
 ]
 
 
@@ -625,7 +637,7 @@ def test_bad_arguments_are_named(call, error, message) -> None:
 def test_the_first_bad_label_is_found_in_its_dimensions() -> None:
     labels = np.zeros((3, 4), int)
     labels[1, 2] = labels[2, 0] = 9
-    with pytest.raises(ValueError, match=r"target\[1, 2\] is 9"):
+    with pytest.raises(ValueError, match=r"target\[1, 2\] must be .*, got 9"):
         nf.softmax_cross_entropy(np.ones((3, 5, 4)), labels, axis=1)
 
 
@@ -633,21 +645,21 @@ def test_the_first_bad_label_is_found_in_its_dimensions() -> None:
 def test_bad_outputs_are_refused_before_anything_is_written(loss) -> None:
     x = np.arange(12, dtype=np.float32).reshape(4, 3)
     target = np.ones(3, int) if loss is nf.mse_loss else LABELS
-    memory = np.zeros(40, np.float32)
     frozen = np.zeros((4, 3), np.float32)
     frozen.flags.writeable = False
-    overlapping = np.lib.stride_tricks.as_strided(memory[1:], (4, 3), (12, 4))
-    source = np.lib.stride_tricks.as_strided(memory, (4, 3), (12, 4))
-    for out, pred, error, message in [
-        (np.zeros((3, 4), np.float32), x, ValueError, r"out has shape \(3, 4\); it must be \(4, 3\)"),
-        (np.zeros((4, 3)), x, TypeError, "out has dtype float64; it must be float32"),
-        (frozen, x, ValueError, "out is read-only"),
-        ([[0.0]], x, TypeError, "out must be an ndarray, got list"),
-        (overlapping, source, ValueError, "out overlaps"),
+    for out, error, message in [
+        (
+            np.zeros((3, 4), np.float32),
+            ValueError,
+            r"out must have shape \(4, 3\), .*, got \(3, 4\)",
+        ),
+        (np.zeros((4, 3)), TypeError, "out must be of float32, the dtype of the gradient, got float64"),
+        (frozen, ValueError, "out must be writeable, got a read-only array"),
+        ([[0.0]], TypeError, "out must be an ndarray, got list"),
     ]:
         before = np.copy(out)
         with pytest.raises(error, match=message):
-            loss.grad(pred, target, out=out)
+            loss.grad(x, target, out=out)
         np.testing.assert_array_equal(out, before)
 
 
@@ -660,9 +672,7 @@ def test_nothing_is_written_for_a_bad_label() -> None:
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", ">f4"])
 @pytest.mark.parametrize("position", [0, 31, 1023, 1024, 99_999])
-@pytest.mark.parametrize(
-    ("bad", "message"), [(-0.5, "var is -0.5;"), (np.nan, "var is nan;"), (-np.inf, "var is -inf;")]
-)
+@pytest.mark.parametrize(("bad", "message"), [(-0.5, "var is -0.5;"), (-np.inf, "var is -inf;")])
 def test_one_bad_variance_is_found_before_anything_is_written(dtype, position, bad, message) -> None:
     x, out = np.zeros(100_000, np.float32), np.ones(100_000, np.float32)
     var = np.ones((100_000, 2), dtype)
@@ -676,13 +686,17 @@ def test_one_bad_variance_is_found_before_anything_is_written(dtype, position, b
     assert (out == 1).all()
 
 
-def test_the_smallest_variance_is_named_and_nan_before_it() -> None:
+def test_the_smallest_variance_is_named() -> None:
     x, var = np.zeros(100_000), np.ones(100_000)
     var[[5, 50_000, 90_000]] = -1, -3, -2
-    with pytest.raises(ValueError, match=r"var is -3\.0"):
-        nf.gaussian_nll_loss(x, x, var=var)
     for position in (4, 40_000, 95_000):
         var[position] = np.nan
-        with pytest.raises(ValueError, match="var is nan"):
+        with pytest.raises(ValueError, match=r"var is -3\.0"):
             nf.gaussian_nll_loss(x, x, var=var)
-        var[position] = 1
+
+
+def test_nan_in_a_variance_propagates() -> None:
+    value, grad = nf.gaussian_nll_loss.value_and_grad([1.0, 1.0], [0.0, 0.0], var=[1.0, np.nan], reduction="sum")
+    assert np.isnan(value)
+    assert grad[0] == 1
+    assert np.isnan(grad[1])

@@ -27,9 +27,13 @@ bool is_bfloat16(PyArrayObject* array) {
 
 bool is_well_behaved(PyArrayObject* array) { return PyArray_ISALIGNED(array) && PyArray_ISNOTSWAPPED(array); }
 
-Array from_object(PyObject* object) {
+Array from_object(PyObject* object, const std::string& name) {
     if (PyArray_CheckExact(object) && is_well_behaved(reinterpret_cast<PyArrayObject*>(object)))
         return py::reinterpret_borrow<Array>(object);
+    if (is_masked(object))
+        throw py::type_error(name +
+                             " must not be a masked array, whose mask would be ignored; got one, take its "
+                             "compressed() or filled() data");
     PyObject* array = PyArray_CheckFromAny(object, nullptr, 0, 0,
                                            NPY_ARRAY_ALIGNED | NPY_ARRAY_NOTSWAPPED | NPY_ARRAY_ENSUREARRAY, nullptr);
     if (!array) throw py::error_already_set();
@@ -37,8 +41,8 @@ Array from_object(PyObject* object) {
 }
 
 [[noreturn]] void reject_dtype(PyArrayObject* array, const std::string& name) {
-    throw py::type_error(name + " has dtype " + dtype_text(array) +
-                         "; it must be float16, bfloat16, float32, float64 or an integer type");
+    throw py::type_error(name + " must be of float16, bfloat16, float32, float64 or an integer type, got " +
+                         dtype_text(array));
 }
 
 // np.exp's rule: the smallest floating type that holds every value.
@@ -53,34 +57,6 @@ int promoted(Number integer) {
         default:
             return NPY_DOUBLE;
     }
-}
-
-bool same_memory(PyArrayObject* a, PyArrayObject* b) {
-    return PyArray_BYTES(a) == PyArray_BYTES(b) && PyArray_DESCR(a)->type_num == PyArray_DESCR(b)->type_num &&
-           PyArray_NDIM(a) == PyArray_NDIM(b) &&
-           PyArray_CompareLists(PyArray_DIMS(a), PyArray_DIMS(b), PyArray_NDIM(a)) &&
-           PyArray_CompareLists(PyArray_STRIDES(a), PyArray_STRIDES(b), PyArray_NDIM(a));
-}
-
-struct Extent {
-    const char *begin, *end;
-};
-
-Extent extent_of(PyArrayObject* array) {
-    Extent extent = {PyArray_BYTES(array), PyArray_BYTES(array) + PyArray_ITEMSIZE(array)};
-    for (int d = 0; d < PyArray_NDIM(array); ++d) {
-        const npy_intp reach = (PyArray_DIM(array, d) - 1) * PyArray_STRIDE(array, d);
-        (reach < 0 ? extent.begin : extent.end) += reach;
-    }
-    return extent;
-}
-
-// Interleaved arrays whose extents overlap may still have no byte in common; NumPy finds out.
-bool shares_memory(PyArrayObject* a, PyArrayObject* b) {
-    const Extent x = extent_of(a), y = extent_of(b);
-    if (x.end <= y.begin || y.end <= x.begin) return false;
-    return py::cast<bool>(py::module_::import("numpy").attr("shares_memory")(
-        py::handle(reinterpret_cast<PyObject*>(a)), py::handle(reinterpret_cast<PyObject*>(b))));
 }
 
 }  // namespace
@@ -103,7 +79,7 @@ MaybeNumber number_of(PyArrayObject* array) {
 }
 
 Array number_array(PyObject* object, const std::string& name) {
-    Array array = from_object(object);
+    Array array = from_object(object, name);
     if (!number_of(raw(array)).known) reject_dtype(raw(array), name);
     return array;
 }
@@ -168,26 +144,69 @@ Array empty_like(PyArrayObject* pred) {
     return py::reinterpret_steal<Array>(array);
 }
 
-Array checked_out(PyObject* out, PyArrayObject* pred, const Array* inputs, int input_count) {
+// Nothing is masked before numpy.ma was imported.
+bool is_masked(PyObject* object) {
+    if (PyArray_CheckExact(object) || !PyArray_Check(object)) return false;
+    PyObject* const module = PyImport_GetModule(py::str("numpy.ma").ptr());
+    if (!module) {
+        PyErr_Clear();
+        return false;
+    }
+    return py::isinstance(object, py::reinterpret_steal<py::object>(module).attr("MaskedArray"));
+}
+
+runtime::MemoryLayout layout_of(PyArrayObject* array) {
+    const auto dimensions = static_cast<std::size_t>(PyArray_NDIM(array));
+    return {PyArray_BYTES(array),
+            PyArray_ITEMSIZE(array),
+            {PyArray_DIMS(array), dimensions},
+            {PyArray_STRIDES(array), dimensions}};
+}
+
+namespace {
+
+PyArrayObject* checked_out(PyObject* out, PyArrayObject* pred) {
     if (!PyArray_Check(out)) throw py::type_error("out must be an ndarray, got " + std::string(Py_TYPE(out)->tp_name));
+    if (is_masked(out)) throw py::type_error("out must not be a masked array, got one");
     PyArrayObject* array = reinterpret_cast<PyArrayObject*>(out);
     const MaybeNumber number = number_of(array);
-    if (!number.known || number.number != number_of(pred).number || !PyArray_ISNOTSWAPPED(array))
-        throw py::type_error("out has dtype " + dtype_text(array) + "; it must be " + dtype_text(pred) +
-                             ", the dtype of the gradient");
+    if (!number.known || number.number != number_of(pred).number)
+        throw py::type_error("out must be of " + dtype_text(pred) + ", the dtype of the gradient, got " +
+                             dtype_text(array));
     if (PyArray_NDIM(array) != PyArray_NDIM(pred) ||
         !PyArray_CompareLists(PyArray_DIMS(array), PyArray_DIMS(pred), PyArray_NDIM(pred)))
-        throw py::value_error("out has shape " + shape_text(array) + "; it must be " + shape_text(pred) +
-                              ", the shape of the prediction");
-    if (!PyArray_ISWRITEABLE(array)) throw py::value_error("out is read-only");
-    if (!PyArray_ISALIGNED(array)) throw py::value_error("out is not aligned to its element size");
-    if (PyArray_SIZE(array) > 0) {
-        for (int i = 0; i < input_count; ++i)
-            if (inputs[i] && !same_memory(array, raw(inputs[i])) && shares_memory(array, raw(inputs[i])))
-                throw py::value_error(
-                    "out overlaps an input in memory; it must be that array itself, or apart from it");
+        throw py::value_error("out must have shape " + shape_text(pred) + ", that of the prediction, got " +
+                              shape_text(array));
+    if (!PyArray_ISWRITEABLE(array)) throw py::value_error("out must be writeable, got a read-only array");
+    return array;
+}
+
+}  // namespace
+
+GradientArray::GradientArray(PyObject* out, PyArrayObject* pred, std::span<const Array> elementwise,
+                             std::span<const Array> others) {
+    if (!out || out == Py_None) {
+        written_ = empty_like(pred);
+        return;
     }
-    return py::reinterpret_borrow<Array>(out);
+    PyArrayObject* const array = checked_out(out, pred);
+    const runtime::MemoryLayout layout = layout_of(array);
+    bool needs_buffer = !is_well_behaved(array) || runtime::may_overlap_itself(layout);
+    const auto overlap = [&](const Array& operand) { return runtime::overlap_of(layout, layout_of(raw(operand))); };
+    for (const Array& operand : elementwise) needs_buffer |= overlap(operand) == runtime::Overlap::partial;
+    for (const Array& operand : others) needs_buffer |= overlap(operand) != runtime::Overlap::separate;
+    if (needs_buffer) {
+        written_ = empty_like(pred);
+        out_ = py::reinterpret_borrow<Array>(out);
+    } else {
+        written_ = py::reinterpret_borrow<Array>(out);
+    }
+}
+
+Array GradientArray::result() && {
+    if (!out_) return std::move(written_);
+    if (PyArray_CopyInto(raw(out_), raw(written_)) != 0) throw py::error_already_set();
+    return std::move(out_);
 }
 
 std::string shape_text(PyArrayObject* array) {

@@ -1,9 +1,11 @@
 // Arrays on their way in and out: whatever NumPy takes for an array, checked and seen as a View.
 #pragma once
 
+#include <span>
 #include <string>
 
 #include "numpy.h"
+#include "runtime/overlap.h"
 #include "table.h"
 
 namespace npfuse::bind {
@@ -38,9 +40,30 @@ inline void view_of(PyArrayObject* array, View& view) { view_broadcast(array, ar
 // A new array of the prediction's shape, dtype and memory order; nothing has touched its memory yet.
 Array empty_like(PyArrayObject* pred);
 
-// Checks an out argument: of the prediction's shape and dtype, writable, native, and either one of the inputs itself
-// or apart from all of them in memory.
-Array checked_out(PyObject* out, PyArrayObject* pred, const Array* inputs, int input_count);
+// Whether the object is a masked array, whose mask no kernel would honour.
+bool is_masked(PyObject* object);
+
+runtime::MemoryLayout layout_of(PyArrayObject* array);
+
+// Where a gradient goes: a new array, or the one that the caller gave as out. Results that would overwrite an operand
+// before it was read are written to a buffer first.
+class GradientArray {
+public:
+    // Throws unless out, where it is given, is a writeable array of the prediction's shape and dtype. An element of
+    // the gradient is written after that element of the elementwise operands was read, but perhaps before the others.
+    GradientArray(PyObject* out, PyArrayObject* pred, std::span<const Array> elementwise,
+                  std::span<const Array> others);
+
+    // What to write to.
+    PyArrayObject* written() const { return raw(written_); }
+
+    // What the caller gets, complete.
+    Array result() &&;
+
+private:
+    Array written_;
+    Array out_;  // null where it is what was written
+};
 
 std::string shape_text(PyArrayObject* array);
 std::string dtype_text(PyArrayObject* array);

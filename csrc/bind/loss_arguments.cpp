@@ -74,9 +74,12 @@ bool parse_flag(PyObject* argument, const Flag& flag) {
     throw py::type_error(std::string(flag.name) + " is " + text_of(argument) + "; it must be True or False");
 }
 
-PyObject* pack_result(Result wanted, double value, Array values, Array gradient, PyObject* out) {
+PyObject* pack_result(Result wanted, double value, Array values, std::optional<GradientArray> gradient, PyObject* out) {
     py::object slope;
-    if (wanted != Result::value) slope = is_given(out) ? std::move(gradient) : as_result(std::move(gradient));
+    if (gradient) {
+        Array complete = std::move(*gradient).result();
+        slope = is_given(out) ? std::move(complete) : as_result(std::move(complete));
+    }
     if (wanted == Result::gradient) return slope.release().ptr();
     py::object result = values ? as_result(std::move(values)) : py::float_(value);
     if (wanted == Result::value) return result.release().ptr();

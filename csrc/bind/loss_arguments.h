@@ -3,6 +3,7 @@
 
 #include <exception>
 #include <new>
+#include <optional>
 #include <string>
 
 #include "arguments.h"
@@ -31,7 +32,7 @@ enum class Result { value, gradient, both };
 
 // The value: values where there are any, else the number. An array of no dimension comes back as a scalar, as from
 // NumPy's own functions, but not an array that the caller gave as out.
-PyObject* pack_result(Result wanted, double value, Array values, Array gradient, PyObject* out);
+PyObject* pack_result(Result wanted, double value, Array values, std::optional<GradientArray> gradient, PyObject* out);
 
 // Runs body() with C++ exceptions turned into Python's, as every function that Python calls must.
 template <class Body>

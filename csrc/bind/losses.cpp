@@ -1,4 +1,8 @@
 #include "runtime/losses.h"
+
+#include <optional>
+#include <span>
+
 #include "arrays.h"
 #include "loss_arguments.h"
 #include "loss_function.h"
@@ -71,10 +75,14 @@ PyObject* call(const Loss& loss, const Signature& signature, Result wanted, PyOb
     if (is_given(weight_slot)) take(number_array(weight_slot, "weight"), "weight", call.weight);
 
     const npy_intp n = PyArray_SIZE(pred);
-    Array gradient, values;
+    Array values;
+    std::optional<GradientArray> gradient;
     if (wanted != Result::value) {
-        gradient = is_given(out_slot) ? checked_out(out_slot, pred, inputs, input_count) : empty_like(pred);
-        view_of(raw(gradient), call.gradient);
+        // The weight is read after the gradient was written.
+        const std::span<const Array> all(inputs, static_cast<std::size_t>(input_count)),
+            elementwise = all.first(2 + operands);
+        gradient.emplace(out_slot, pred, elementwise, all.subspan(elementwise.size()));
+        view_of(gradient->written(), call.gradient);
     }
     if (wanted != Result::gradient && reduction == Reduction::none) {
         values = empty_like(pred);

@@ -1,3 +1,8 @@
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
 #include "arrays.h"
 #include "loss_arguments.h"
 #include "loss_function.h"
@@ -13,7 +18,7 @@ enum Slot { pred_slot, target_slot, axis_slot, weight_slot, ignore_index_slot, r
 
 constexpr int max_slots = first_parameter_slot + max_loss_parameters + 1;
 
-constexpr npy_int64 default_ignore_index = -100;
+constexpr std::int64_t default_ignore_index = -100;
 
 std::vector<std::string> argument_names(const RowLoss& loss, bool takes_out) {
     std::vector<std::string> names = {loss.prediction, "target", "axis", "weight", "ignore_index", "reduction"};
@@ -22,21 +27,21 @@ std::vector<std::string> argument_names(const RowLoss& loss, bool takes_out) {
     return names;
 }
 
-npy_int64 parse_integer(PyObject* argument, const char* name, npy_int64 default_value) {
+std::int64_t parse_integer(PyObject* argument, const char* name, std::int64_t default_value) {
     if (!argument) return default_value;
     if (!PyIndex_Check(argument) || PyBool_Check(argument))
-        throw py::type_error(std::string(name) + " is " + std::string(py::repr(argument)) + "; it must be an integer");
+        throw py::type_error(std::string(name) + " must be an integer, got " + std::string(py::repr(argument)));
     const Py_ssize_t value = PyNumber_AsSsize_t(argument, PyExc_OverflowError);
     if (value == -1 && PyErr_Occurred()) throw py::error_already_set();
     return value;
 }
 
 int parse_axis(PyObject* argument, PyArrayObject* pred, const char* pred_name) {
-    const npy_int64 axis = parse_integer(argument, "axis", -1);
+    const std::int64_t axis = parse_integer(argument, "axis", -1);
     const int dimensions = PyArray_NDIM(pred);
     if (axis < -dimensions || axis >= dimensions)
-        throw py::value_error("axis is " + std::to_string(axis) + ", but " + pred_name + " has shape " +
-                              shape_text(pred));
+        throw py::value_error("axis must be one of the " + std::to_string(dimensions) + " axes of " + pred_name +
+                              ", got " + std::to_string(axis));
     return static_cast<int>(axis < 0 ? axis + dimensions : axis);
 }
 
@@ -71,19 +76,12 @@ py::object broadcast(const Array& array, PyArrayObject* like, const char* name, 
         array, py::handle(reinterpret_cast<PyObject*>(like)).attr("shape"));
 }
 
-Array contiguous(const Array& array, int type) {
-    PyObject* result = PyArray_FROMANY(array.ptr(), type, 0, 0, NPY_ARRAY_CARRAY_RO | NPY_ARRAY_FORCECAST);
+// Values of its own, which no other thread and no result can overwrite.
+Array copied_as(const Array& array, int type) {
+    PyObject* result =
+        PyArray_FROMANY(array.ptr(), type, 0, 0, NPY_ARRAY_CARRAY_RO | NPY_ARRAY_FORCECAST | NPY_ARRAY_ENSURECOPY);
     if (!result) throw py::error_already_set();
     return py::reinterpret_steal<Array>(result);
-}
-
-// One int64 for each row.
-Array labels_for(const Array& target, PyArrayObject* heads, const char* pred_name) {
-    const bool same_shape = PyArray_NDIM(raw(target)) == PyArray_NDIM(heads) &&
-                            PyArray_CompareLists(PyArray_DIMS(raw(target)), PyArray_DIMS(heads), PyArray_NDIM(heads));
-    if (same_shape) return contiguous(target, NPY_INT64);
-    const std::string like = std::string(pred_name) + " without its axis";
-    return contiguous(broadcast(target, heads, "target", like.c_str()), NPY_INT64);
 }
 
 std::string position_text(npy_intp index, PyArrayObject* array) {
@@ -95,49 +93,67 @@ std::string position_text(npy_intp index, PyArrayObject* array) {
     return text.empty() ? "target" : "target[" + text + "]";
 }
 
-[[noreturn]] void refuse_label(npy_intp index, PyArrayObject* labels, npy_intp classes, npy_int64 ignore_index) {
-    const npy_int64 label = static_cast<const npy_int64*>(PyArray_DATA(labels))[index];
-    throw py::value_error(position_text(index, labels) + " is " + std::to_string(label) +
-                          "; labels must be from 0 to " + std::to_string(classes - 1) + ", or ignore_index (" +
-                          std::to_string(ignore_index) + ")");
-}
-
-// Checks every label, and returns the sum of the weights of those that count.
-double total_weight(PyArrayObject* labels, npy_intp classes, npy_int64 ignore_index, const double* class_weights) {
-    const auto* label = static_cast<const npy_int64*>(PyArray_DATA(labels));
-    const npy_intp rows = PyArray_SIZE(labels);
-    double total = 0.0;
-    npy_intp counted = 0;
-    for (npy_intp i = 0; i < rows; ++i) {
-        if (label[i] == ignore_index) continue;
-        if (label[i] < 0 || label[i] >= classes) refuse_label(i, labels, classes, ignore_index);
-        if (class_weights) total += class_weights[label[i]];
-        ++counted;
+// The labels of a call, one for each row, every one of them checked.
+class Labels {
+public:
+    Labels(const Array& target, PyArrayObject* heads, const char* pred_name, npy_intp classes,
+           std::int64_t ignore_index)
+        : given_(broadcast(target, heads, "target", (std::string(pred_name) + " without its axis").c_str())),
+          numbers_(copied_as(given_, NPY_INT64)) {
+        const npy_int64* label = static_cast<const npy_int64*>(PyArray_DATA(raw(numbers_)));
+        values_.assign(label, label + PyArray_SIZE(raw(numbers_)));
+        // What is too large for int64 has become negative, and may look like ignore_index.
+        const bool is_unsigned = PyArray_TYPE(raw(given_)) == NPY_ULONGLONG || PyArray_TYPE(raw(given_)) == NPY_ULONG;
+        for (std::size_t i = 0; i < values_.size(); ++i) {
+            const bool is_label = values_[i] >= 0 && values_[i] < classes;
+            const bool is_ignored = values_[i] == ignore_index && !(is_unsigned && values_[i] < 0);
+            if (!is_label && !is_ignored) refuse(static_cast<npy_intp>(i), classes, ignore_index);
+        }
     }
-    return class_weights ? total : double(counted);
-}
+
+    const std::int64_t* data() const { return values_.data(); }
+
+    // The sum of the weights of the rows that count.
+    double weight(std::int64_t ignore_index, const double* class_weights) const {
+        double total = 0.0;
+        for (const std::int64_t label : values_)
+            if (label != ignore_index) total += class_weights ? class_weights[label] : 1.0;
+        return total;
+    }
+
+private:
+    [[noreturn]] void refuse(npy_intp index, npy_intp classes, std::int64_t ignore_index) const {
+        const py::object label = given_.attr("flat")[py::int_(index)];
+        const std::string range = classes > 0 ? "from 0 to " + std::to_string(classes - 1) + " or " : "";
+        throw py::value_error(position_text(index, raw(given_)) + " must be " + range + "ignore_index (" +
+                              std::to_string(ignore_index) + "), got " + std::string(py::str(label)));
+    }
+
+    Array given_, numbers_;
+    std::vector<std::int64_t> values_;
+};
 
 Array class_weights_for(PyObject* argument, npy_intp classes) {
     const Array weights = number_array(argument, "weight");
     if (PyArray_NDIM(raw(weights)) != 1 || PyArray_DIM(raw(weights), 0) != classes)
-        throw py::value_error("weight has shape " + shape_text(raw(weights)) + "; it must be (" +
-                              std::to_string(classes) + ",), one weight for each class");
-    const Array doubles = contiguous(weights, NPY_DOUBLE);
+        throw py::value_error("weight must have shape (" + std::to_string(classes) +
+                              ",), one weight for each class, got " + shape_text(raw(weights)));
+    const Array doubles = copied_as(weights, NPY_DOUBLE);
     const auto* weight = static_cast<const double*>(PyArray_DATA(raw(doubles)));
     for (npy_intp i = 0; i < classes; ++i)
         if (weight[i] < 0)
-            throw py::value_error("weight[" + std::to_string(i) + "] is " +
-                                  std::string(py::str(py::float_(weight[i]))) + "; class weights must be at least 0");
+            throw py::value_error("weight[" + std::to_string(i) + "] must be at least 0, got " +
+                                  std::string(py::str(py::float_(weight[i]))));
     return doubles;
 }
 
 void check_probabilities(const RowLoss& loss, PyArrayObject* target, PyArrayObject* pred) {
     if (!loss.takes_probabilities || PyArray_NDIM(target) != PyArray_NDIM(pred))
-        throw py::type_error("target has dtype " + dtype_text(target) + " and shape " + shape_text(target) +
-                             "; labels must be integers" +
-                             (loss.takes_probabilities ? std::string(", probabilities must have the shape of ") +
+        throw py::type_error("target must be of integers, as labels" +
+                             (loss.takes_probabilities ? std::string(", or probabilities in the shape of ") +
                                                              loss.prediction + ", " + shape_text(pred)
-                                                       : std::string()));
+                                                       : std::string()) +
+                             "; got " + dtype_text(target) + " of shape " + shape_text(target));
 }
 
 PyObject* call(const RowLoss& loss, const Signature& signature, Result wanted, PyObject* const* args, Py_ssize_t count,
@@ -155,7 +171,7 @@ PyObject* call(const RowLoss& loss, const Signature& signature, Result wanted, P
     PyArrayObject* const pred = raw(inputs[0]);
     PyArrayObject* const target = raw(inputs[1]);
     if (PyArray_NDIM(pred) == 0)
-        throw py::value_error(std::string(loss.prediction) + " has no dimension; it needs one for the classes");
+        throw py::value_error(std::string(loss.prediction) + " must have an axis for the classes, got a scalar");
     const int axis = parse_axis(slots[axis_slot], pred, loss.prediction);
     call.classes = PyArray_DIM(pred, axis);
     view_rows(pred, axis, call.pred);
@@ -169,29 +185,32 @@ PyObject* call(const RowLoss& loss, const Signature& signature, Result wanted, P
         call.class_weights = static_cast<const double*>(PyArray_DATA(raw(class_weights)));
     }
 
-    Array labels;
+    std::optional<Labels> labels;
+    call.labels = nullptr;
     double weight = double(rows);
+    Array probabilities;
     if (PyTypeNum_ISINTEGER(PyArray_TYPE(target))) {
-        labels = labels_for(inputs[1], raw(heads), loss.prediction);
-        call.labels = static_cast<const npy_int64*>(PyArray_DATA(raw(labels)));
-        weight = total_weight(raw(labels), call.classes, call.ignore_index, call.class_weights);
+        labels.emplace(inputs[1], raw(heads), loss.prediction, call.classes, call.ignore_index);
+        call.labels = labels->data();
+        weight = labels->weight(call.ignore_index, call.class_weights);
     } else {
         check_probabilities(loss, target, pred);
-        call.labels = nullptr;
-        const Array probabilities = broadcast(inputs[1], pred, "target", loss.prediction);
+        probabilities = broadcast(inputs[1], pred, "target", loss.prediction);
         view_rows(raw(probabilities), axis, call.probabilities);
-        if (class_weights && reduction == Reduction::mean)
-            weight = runtime::weigh_probabilities(call, call.classes == 0 ? 0 : rows);
+        if (class_weights && reduction == Reduction::mean) weight = runtime::weigh_probabilities(call, rows);
     }
 
-    Array gradient, values;
+    Array values;
+    std::optional<GradientArray> gradient;
     if (wanted != Result::value) {
-        gradient = is_given(out_slot) ? checked_out(out_slot, pred, inputs, 2) : empty_like(pred);
-        view_rows(raw(gradient), axis, call.gradient);
+        // A row's probabilities are read after its gradient was begun.
+        gradient.emplace(out_slot, pred, std::span(inputs, 1), std::span(&probabilities, probabilities ? 1 : 0));
+        view_rows(gradient->written(), axis, call.gradient);
     }
     if (wanted != Result::gradient && reduction == Reduction::none) {
         values = empty_like(raw(heads));
         view_of(raw(values), call.values);
+        if (call.classes == 0) PyArray_FILLWBYTE(raw(values), 0);
     }
     const double divisor = reduction == Reduction::mean ? weight : 1.0;
     call.scale = divisor == 0.0 ? 0.0 : 1.0 / divisor;
@@ -199,7 +218,7 @@ PyObject* call(const RowLoss& loss, const Signature& signature, Result wanted, P
     double sum;
     {
         const ReleasedGil released(PyArray_SIZE(pred) > worth_releasing_gil);
-        sum = runtime::run_row_loss(loss, call, call.classes == 0 ? 0 : rows);
+        sum = runtime::run_row_loss(loss, call, rows);
     }
     return pack_result(wanted, divisor == 0.0 ? 0.0 : sum / divisor, std::move(values), std::move(gradient), out_slot);
 }

@@ -37,8 +37,8 @@ struct NarrowTile {
     const double share = smoothing / double(n), kept = 1 - smoothing;
     const bool is_spread = !call.labels || smoothing > 0;
 
-    alignas(64) Across<T> x[narrow_limit];  // logits, then terms, then the gradient
-    alignas(64) Across<T> targets[narrow_limit];
+    alignas(64) Across<T> x[narrow_limit<T>];  // logits, then terms, then the gradient
+    alignas(64) Across<T> targets[narrow_limit<T>];
     alignas(64) Across<T> maximum, at_label, term_at_label;
     alignas(64) Across<Index> label, peak;
     alignas(64) Across<double> weight, target_at_peak, target_elsewhere, distance, rest, values;
@@ -173,7 +173,7 @@ struct NarrowTile {
 
 // What the probabilities of rows [first, first + count) weigh, each.
 inline void weigh_narrow_rows(const RowLossCall& call, ptrdiff_t first, ptrdiff_t count, Across<double>& weights) {
-    alignas(64) Across<double> numbers[narrow_limit];
+    alignas(64) Across<double> numbers[narrow_limit<double>];
     load_across(call.probabilities, first, count, call.classes, numbers);
     SumsAcross classes;
     classes.add_up(call.classes, weights, [&](ptrdiff_t i, ptrdiff_t r) __attribute__((always_inline)) {

@@ -101,22 +101,11 @@ public:
         const double factor = sums.term_factor() / RowTerms<T>::unit * call.scale;
         const Pair<T> term_factor = narrowed<T>(factor);
         const double term_at_label = has_label(call) ? wide(gradient[row_.label]) : 0;
-        if (is_spread(call)) {
-            const SpreadTargets<T> spread = spread_targets(call);
-            const Pair<T> target_factor = narrowed<T>(-call.scale);
-            for (ptrdiff_t begin = 0; begin < n; begin += block_length) {
-                const ptrdiff_t count = n - begin < block_length ? n - begin : block_length;
-                T targets[block_length];
-                spread.load(begin, count, targets);
-#pragma omp simd
-                for (ptrdiff_t i = 0; i < count; ++i)
-                    gradient[begin + i] =
-                        scaled_sum(gradient[begin + i], term_factor, scaled_sum(targets[i], target_factor, T(0)));
-            }
-        } else {
+        if (is_spread(call))
+            subtract_spread_targets(call, term_factor);
+        else
 #pragma omp simd
             for (ptrdiff_t i = 0; i < n; ++i) gradient[i] = scaled_sum(gradient[i], term_factor, T(0));
-        }
         if (has_label(call))
             gradient[row_.label] = T(term_at_label * factor - weight_ * (kept(call) + share(call)) * call.scale);
         if (peak_ < n) gradient[peak_] = T(sums.peak_gradient() * call.scale);
@@ -131,7 +120,24 @@ private:
         return {call, row_.probabilities, share(call), kept(call)};
     }
 
-    inline void sum_up_spread_targets(const RowLossCall& call) {
+    // Makes the gradient of its terms.
+    [[gnu::noinline]] void subtract_spread_targets(const RowLossCall& call, Pair<T> term_factor) const {
+        const ptrdiff_t n = call.classes;
+        T* const gradient = row_.gradient;
+        const SpreadTargets<T> spread = spread_targets(call);
+        const Pair<T> target_factor = narrowed<T>(-call.scale);
+        for (ptrdiff_t begin = 0; begin < n; begin += block_length) {
+            const ptrdiff_t count = smaller(n - begin, block_length);
+            T targets[block_length];
+            spread.load(begin, count, targets);
+#pragma omp simd
+            for (ptrdiff_t i = 0; i < count; ++i)
+                gradient[begin + i] =
+                    scaled_sum(gradient[begin + i], term_factor, scaled_sum(targets[i], target_factor, T(0)));
+        }
+    }
+
+    [[gnu::noinline]] void sum_up_spread_targets(const RowLossCall& call) {
         const ptrdiff_t n = call.classes;
         const SpreadTargets<T> spread = spread_targets(call);
         const T* x = row_.x;
@@ -219,17 +225,17 @@ double run_narrow_row_loss(const RowLossCall& call, ptrdiff_t begin, ptrdiff_t e
 }
 
 template <class Operation, class T>
-double run_row_loss(const RowLossCall& call, ptrdiff_t begin, ptrdiff_t end, void* scratch) {
+double run_row_loss(const RowLossCall& call, ptrdiff_t begin, ptrdiff_t end, void* scratch, ptrdiff_t scratch_rows) {
     const ptrdiff_t n = call.classes;
     if constexpr (Operation::is_normalised)
-        if (n <= narrow_limit) return run_narrow_row_loss<Operation, T>(call, begin, end);
+        if (n <= narrow_limit<T>) return run_narrow_row_loss<Operation, T>(call, begin, end);
     const bool wants_gradient = call.gradient.starts.data != nullptr;
     const bool direct_pred = has_direct_rows<T>(call.pred);
     const bool direct_gradient = wants_gradient && has_direct_rows<T>(call.gradient);
     T* const tile = static_cast<T*>(scratch);
     double sum = 0;
-    for (ptrdiff_t first = begin; first < end; first += row_loss_tile) {
-        const ptrdiff_t count = end - first < row_loss_tile ? end - first : row_loss_tile;
+    for (ptrdiff_t first = begin; first < end; first += scratch_rows) {
+        const ptrdiff_t count = smaller(end - first, scratch_rows);
         char *pred[row_loss_tile], *gradient[row_loss_tile], *probabilities[row_loss_tile];
         row_starts(call.pred, first, count, pred);
         if (wants_gradient) row_starts(call.gradient, first, count, gradient);
@@ -284,12 +290,12 @@ inline void weigh_rows(const RowLossCall& call, ptrdiff_t first, ptrdiff_t count
 }
 
 // What the probabilities of rows [begin, end) weigh together.
-inline double weigh_probabilities(const RowLossCall& call, ptrdiff_t begin, ptrdiff_t end, void*) {
+inline double weigh_probabilities(const RowLossCall& call, ptrdiff_t begin, ptrdiff_t end, void*, ptrdiff_t) {
     double sum = 0;
     for (ptrdiff_t first = begin; first < end; first += row_loss_tile) {
         const ptrdiff_t count = end - first < row_loss_tile ? end - first : row_loss_tile;
         Across<double> weights;
-        (call.classes <= narrow_limit ? weigh_narrow_rows : weigh_rows)(call, first, count, weights);
+        (call.classes <= narrow_limit<double> ? weigh_narrow_rows : weigh_rows)(call, first, count, weights);
         for (ptrdiff_t r = 0; r < count; ++r) sum += weights[r];
     }
     return sum;

@@ -7,8 +7,9 @@
 
 NPFUSE_FORMULAS_BEGIN
 
-// Rows of at most so many elements are taken side by side.
-inline constexpr ptrdiff_t narrow_limit = 111;
+// Rows of at most so many elements are taken side by side; of doubles as many as keep a tile of them on a small stack.
+template <class T>
+inline constexpr ptrdiff_t narrow_limit = sizeof(T) == 4 ? 111 : 96;
 
 // Whether rows lie a step apart in memory, whichever tile is asked for.
 inline bool has_one_step(const RowView& rows) { return rows.starts.dimensions == 1; }
@@ -73,9 +74,11 @@ inline void store_rows(const T* tile, const RowView& rows, char* const* starts, 
 template <class T>
 using Across = T[row_loss_tile];
 
-// Rows that a tile has beyond count are copies of the first.
+// Rows that a tile has beyond count are copies of the first. Not inlined, nor is the way back: their copies would count
+// for the caller's stack frame.
 template <class T>
-inline void load_across(const RowView& rows, ptrdiff_t first, ptrdiff_t count, ptrdiff_t n, Across<T>* tile) {
+[[gnu::noinline]] void load_across(const RowView& rows, ptrdiff_t first, ptrdiff_t count, ptrdiff_t n,
+                                   Across<T>* tile) {
     const Number number = rows.starts.number;
     char* starts[row_loss_tile];
     row_starts(rows, first, count, starts);
@@ -87,7 +90,7 @@ inline void load_across(const RowView& rows, ptrdiff_t first, ptrdiff_t count, p
         }
         return;
     }
-    alignas(64) T copies[row_loss_tile][narrow_limit];
+    alignas(64) T copies[row_loss_tile][narrow_limit<T>];
     const T* sources[row_loss_tile];
     for (ptrdiff_t r = 0; r < row_loss_tile; ++r) {
         const bool is_direct = has_direct_rows<T>(rows);
@@ -98,7 +101,8 @@ inline void load_across(const RowView& rows, ptrdiff_t first, ptrdiff_t count, p
 }
 
 template <class T>
-inline void store_across(const Across<T>* tile, const RowView& rows, ptrdiff_t first, ptrdiff_t count, ptrdiff_t n) {
+[[gnu::noinline]] void store_across(const Across<T>* tile, const RowView& rows, ptrdiff_t first, ptrdiff_t count,
+                                    ptrdiff_t n) {
     const Number number = rows.starts.number;
     char* starts[row_loss_tile];
     row_starts(rows, first, count, starts);
@@ -107,7 +111,7 @@ inline void store_across(const Across<T>* tile, const RowView& rows, ptrdiff_t f
         for (ptrdiff_t i = 0; i < n; ++i) store_number(tile[i], number, starts[0] + i * rows.stride, step, count);
         return;
     }
-    alignas(64) T copies[row_loss_tile][narrow_limit];
+    alignas(64) T copies[row_loss_tile][narrow_limit<T>];
     T* targets[row_loss_tile];
     const bool is_direct = has_direct_rows<T>(rows);
     for (ptrdiff_t r = 0; r < row_loss_tile; ++r)

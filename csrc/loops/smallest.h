@@ -1,14 +1,13 @@
-// The smallest number of an array, or NaN where one of them is: whether all lie in a domain that has a least number.
+// The smallest number of an array: whether all lie in a domain that has a least number. NaN is no number.
 #pragma once
 
 #include "views.h"
 
 NPFUSE_FORMULAS_BEGIN
 
-// NaN is smaller than any number.
 template <class T>
 NPFUSE_FORMULA T lower_of(T x, T lowest) {
-    return lowest <= x || lowest != lowest ? lowest : x;
+    return x < lowest ? x : lowest;
 }
 
 template <class T>

@@ -5,7 +5,7 @@
 #include <limits>
 #include <memory>
 #include <new>
-#include <utility>
+#include <thread>
 #include <vector>
 
 #include "runtime/floating_point.h"
@@ -17,18 +17,15 @@ namespace npfuse::runtime {
 
 namespace {
 
-// Blocks of a fixed length, whoever computes them, and their sums in order. start() opens a thread's share of the work
-// and gives the function that computes a block.
-template <class Start>
-double sum_over_blocks(std::ptrdiff_t n, std::ptrdiff_t block, Start start) {
+// Blocks of a fixed length, whoever computes them, and their sums in order.
+template <class SumOfBlock>
+double sum_over_blocks(std::ptrdiff_t n, std::ptrdiff_t block, SumOfBlock sum_of_block) {
     if (n <= block) {
-        auto sum_of_block = start();
         FloatingPointGuard guard;
-        return sum_of_block(0, n);
+        return n == 0 ? 0.0 : sum_of_block(0, n);
     }
     std::vector<double> sums(static_cast<std::size_t>((n + block - 1) / block));
     parallel_for(std::ssize(sums), 1, [&](std::ptrdiff_t first, std::ptrdiff_t last) {
-        auto sum_of_block = start();
         FloatingPointGuard guard;
         for (std::ptrdiff_t i = first; i < last; ++i)
             sums[static_cast<std::size_t>(i)] = sum_of_block(i * block, std::min((i + 1) * block, n));
@@ -39,46 +36,91 @@ double sum_over_blocks(std::ptrdiff_t n, std::ptrdiff_t block, Start start) {
     return total;
 }
 
+// The same over rows, in blocks of about as many numbers. A block of long rows is shared out row by row, which adds the
+// same numbers in the same order.
+template <class SumOfRows>
+double sum_over_rows(std::ptrdiff_t rows, std::ptrdiff_t classes, SumOfRows sum_of_rows) {
+    if (rows == 0 || classes == 0) return 0.0;
+    const std::ptrdiff_t block = rows_per_loss_block(classes);
+    if (block > row_loss_tile) return sum_over_blocks(rows, block, sum_of_rows);
+    std::vector<double> sums(static_cast<std::size_t>(rows));
+    parallel_for(rows, loss_block_length / classes + 1, [&](std::ptrdiff_t first, std::ptrdiff_t last) {
+        FloatingPointGuard guard;
+        for (std::ptrdiff_t row = first; row < last; ++row)
+            sums[static_cast<std::size_t>(row)] = sum_of_rows(row, row + 1);
+    });
+    return sum_over_blocks(rows, block, [&](std::ptrdiff_t first, std::ptrdiff_t last) {
+        double sum = 0.0;
+        for (std::ptrdiff_t row = first; row < last; ++row) sum += sums[static_cast<std::size_t>(row)];
+        return sum;
+    });
+}
+
 bool is_direct(const RowView& rows) {
     return rows.starts.data == nullptr || (rows.starts.number == Number::float32 && rows.stride == sizeof(float)) ||
            (rows.starts.number == Number::float64 && rows.stride == sizeof(double));
 }
 
-bool needs_tile(const RowLossCall& call) { return !is_direct(call.pred) || !is_direct(call.gradient); }
+// Where rows that are not contiguous in the computing type are copied to. The calling thread's is there before anything
+// is written; another thread that finds no memory for one of its own takes turns with it.
+class RowTiles {
+public:
+    // Throws std::bad_alloc.
+    RowTiles(const RowLossCall& call, std::ptrdiff_t item_size) {
+        if (is_direct(call.pred) && is_direct(call.gradient)) return;
+        const std::ptrdiff_t row_size = item_size * std::max<std::ptrdiff_t>(call.classes, 1);
+        rows_ = std::clamp<std::ptrdiff_t>(scratch_limit / row_size, 1, row_loss_tile);
+        size_ = static_cast<std::size_t>(rows_ * row_size);
+        shared_.reset(new char[size_]);
+    }
+
+    // Calls body(tile, rows) with memory for so many rows.
+    template <class Body>
+    double with_tile(Body body) {
+        if (size_ == 0) return body(nullptr, row_loss_tile);
+        if (!is_shared_in_use_.exchange(true)) {
+            const double result = body(shared_.get(), rows_);
+            is_shared_in_use_.store(false);
+            return result;
+        }
+        const std::unique_ptr<char[]> own(new (std::nothrow) char[size_]);
+        if (own) return body(own.get(), rows_);
+        while (is_shared_in_use_.exchange(true)) std::this_thread::yield();
+        const double result = body(shared_.get(), rows_);
+        is_shared_in_use_.store(false);
+        return result;
+    }
+
+private:
+    std::ptrdiff_t rows_ = row_loss_tile;
+    std::size_t size_ = 0;
+    std::unique_ptr<char[]> shared_;
+    std::atomic<bool> is_shared_in_use_{false};
+};
 
 }  // namespace
 
 double run_loss(const Loss& loss, const LossCall& call, std::ptrdiff_t n) {
     const KernelTable& table = active_table();
     const LossLoop loop = call.inputs[0].number == Number::float64 ? table.losses_float64 : table.losses_float32;
-    return sum_over_blocks(n, loss_block_length, [&] {
-        return [&](std::ptrdiff_t begin, std::ptrdiff_t end) { return loop(loss, call, begin, end); };
-    });
+    return sum_over_blocks(n, loss_block_length,
+                           [&](std::ptrdiff_t begin, std::ptrdiff_t end) { return loop(loss, call, begin, end); });
 }
 
 double run_row_loss(const RowLoss& loss, const RowLossCall& call, std::ptrdiff_t rows) {
     const bool in_double = call.pred.starts.number == Number::float64;
     const RowLossLoop loop = in_double ? loss.float64 : loss.float32;
-    const std::size_t tile_size = needs_tile(call) ? static_cast<std::size_t>(row_loss_tile * call.classes) *
-                                                         (in_double ? sizeof(double) : sizeof(float))
-                                                   : 0;
-    std::atomic<bool> out_of_memory = false;
-    const double sum = sum_over_blocks(rows, rows_per_loss_block(call.classes), [&] {
-        std::unique_ptr<char[]> tile(tile_size ? new (std::nothrow) char[tile_size] : nullptr);
-        const bool ready = tile || tile_size == 0;
-        if (!ready) out_of_memory = true;
-        return [&, ready, tile = std::move(tile)](std::ptrdiff_t begin, std::ptrdiff_t end) {
-            return ready ? loop(call, begin, end, tile.get()) : 0.0;
-        };
+    RowTiles tiles(call, in_double ? sizeof(double) : sizeof(float));
+    return sum_over_rows(rows, call.classes, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
+        return tiles.with_tile(
+            [&](void* tile, std::ptrdiff_t tile_rows) { return loop(call, begin, end, tile, tile_rows); });
     });
-    if (out_of_memory) throw std::bad_alloc();
-    return sum;
 }
 
 double weigh_probabilities(const RowLossCall& call, std::ptrdiff_t rows) {
     const RowLossLoop loop = active_table().weights_of_probabilities;
-    return sum_over_blocks(rows, rows_per_loss_block(call.classes), [&] {
-        return [&](std::ptrdiff_t begin, std::ptrdiff_t end) { return loop(call, begin, end, nullptr); };
+    return sum_over_rows(rows, call.classes, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
+        return loop(call, begin, end, nullptr, row_loss_tile);
     });
 }
 
@@ -92,7 +134,7 @@ double smallest(const View& view, std::ptrdiff_t n) {
                 loop(view, i * loss_block_length, std::min((i + 1) * loss_block_length, n));
     });
     double result = std::numeric_limits<double>::infinity();
-    for (const double x : of_blocks) result = x < result || x != x ? x : result;
+    for (const double x : of_blocks) result = x < result ? x : result;
     return result;
 }
 

@@ -14,7 +14,7 @@ double run_row_loss(const RowLoss& loss, const RowLossCall& call, std::ptrdiff_t
 // What the targets of a mean weigh, where they are probabilities and classes have weights.
 double weigh_probabilities(const RowLossCall& call, std::ptrdiff_t rows);
 
-// The smallest of an array's n numbers; NaN where one is, infinity where there is none.
+// The smallest of an array's n numbers, of which NaN is none; infinity where there is no number.
 double smallest(const View& view, std::ptrdiff_t n);
 
 }  // namespace npfuse::runtime
