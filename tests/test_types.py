@@ -40,7 +40,7 @@ def arguments(method: ast.FunctionDef) -> list[str]:
 
 @pytest.mark.parametrize("name", _native.__all__)
 def test_every_operation_is_typed(name: str) -> None:
-    if isinstance(getattr(nf, name), np.ufunc):
+    if isinstance(getattr(nf, name), np.ufunc) or name.removesuffix("_backward") in _native.operations["rows"]:
         assert ast.unparse(declarations("_native.pyi")[name].annotation) == "np.ufunc"
         return
     operands = ["dy", "x"] if name.endswith("_backward") else ["x"]

@@ -98,7 +98,7 @@ def native_stub(module):
     """Return the text of the module's stub."""
     lines = [HEADER + NATIVE, f"__all__ = {module.__all__!r}\n"]
     for name, value in sorted(vars(module).items()):
-        if isinstance(value, np.ufunc):
+        if isinstance(value, np.ufunc) or type(value).__name__ == "RowFunction":  # called as the ufunc is
             lines.append(f"{name}: np.ufunc")
         elif hasattr(value, "ufunc"):
             lines.append(parametric(name, value, module.activation_parameters[name.removesuffix("_backward")]))

@@ -31,9 +31,8 @@ Array from_object(PyObject* object, const std::string& name) {
     if (PyArray_CheckExact(object) && is_well_behaved(reinterpret_cast<PyArrayObject*>(object)))
         return py::reinterpret_borrow<Array>(object);
     if (is_masked(object))
-        throw py::type_error(name +
-                             " must not be a masked array, whose mask would be ignored; got one, take its "
-                             "compressed() or filled() data");
+        throw py::type_error(name + " must be an array without a mask, got a MaskedArray; " + name + ".filled(0) or " +
+                             name + ".compressed() is one");
     PyObject* array = PyArray_CheckFromAny(object, nullptr, 0, 0,
                                            NPY_ARRAY_ALIGNED | NPY_ARRAY_NOTSWAPPED | NPY_ARRAY_ENSUREARRAY, nullptr);
     if (!array) throw py::error_already_set();
@@ -167,7 +166,7 @@ namespace {
 
 PyArrayObject* checked_out(PyObject* out, PyArrayObject* pred) {
     if (!PyArray_Check(out)) throw py::type_error("out must be an ndarray, got " + std::string(Py_TYPE(out)->tp_name));
-    if (is_masked(out)) throw py::type_error("out must not be a masked array, got one");
+    if (is_masked(out)) throw py::type_error("out must be an array without a mask, got a MaskedArray");
     PyArrayObject* array = reinterpret_cast<PyArrayObject*>(out);
     const MaybeNumber number = number_of(array);
     if (!number.known || number.number != number_of(pred).number)

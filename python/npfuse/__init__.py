@@ -7,6 +7,7 @@ and every instruction set with fused multiply-add.
 
 from typing import TYPE_CHECKING
 
+from npfuse import _rows as _rows  # completes the functions along rows
 from npfuse import schedules
 from npfuse._bias import bias_act, bias_act_backward
 from npfuse._glu import glu, glu_backward

@@ -1,0 +1,93 @@
+"""What softmax and its kin make of arguments that are not plain arrays."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+
+import npfuse as nf
+from npfuse import _native
+
+NAMES = [name for forward in _native.operations["rows"] for name in (forward, f"{forward}_backward")]
+
+
+def operands(name: str, x: Any) -> tuple[Any, ...]:
+    if name == "logsumexp_backward":
+        return (np.ones(len(x)), x)
+    return (x, x) if name.endswith("_backward") else (x,)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_masked_arrays_are_refused_wherever_they_are(name: str) -> None:
+    function = getattr(nf, name)
+    plain = np.linspace(-2, 2, 12).reshape(3, 4)
+    masked = np.ma.masked_greater(plain, 1)
+    for position in range(function.nin):
+        given = list(operands(name, plain))
+        given[position] = masked
+        with pytest.raises(TypeError, match="must be an array without a mask"):
+            function(*given)
+    out = np.ma.zeros(function(*operands(name, plain)).shape)
+    for call in (
+        lambda: function(*operands(name, plain), out=out),
+        lambda: function(*operands(name, plain), out=(out,)),
+        lambda: function(*operands(name, plain), out),
+    ):
+        with pytest.raises(TypeError, match="out must be an array without a mask"):
+            call()
+    assert (out.data == 0).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rows_of_a_data_frame_are_its_rows(name: str) -> None:
+    pandas = pytest.importorskip("pandas")
+    function = getattr(nf, name)
+    values = np.random.default_rng(0).normal(size=(5, 3))
+    frame = pandas.DataFrame(values, index=list("vwxyz"), columns=list("abc"))
+    expected = function(*operands(name, values))
+    result = function(*operands(name, frame))
+    np.testing.assert_array_equal(np.asarray(result), expected)
+    if expected.shape == values.shape:
+        assert list(result.columns) == list("abc")
+        assert list(result.index) == list("vwxyz")
+    np.testing.assert_array_equal(
+        np.asarray(function(*operands(name, frame), **axis_of(name, 0))),
+        function(*operands(name, values), **axis_of(name, 0)),
+    )
+
+
+def axis_of(name: str, axis: int) -> dict[str, Any]:
+    return {} if name == "logsumexp_backward" else {"axis": axis}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_subclasses_and_sequences_work_as_arrays_do(name: str) -> None:
+    function = getattr(nf, name)
+    x = np.random.default_rng(0).normal(size=(4, 3))
+
+    class Labelled(np.ndarray):
+        pass
+
+    expected = function(*operands(name, x))
+    labelled = function(*operands(name, x.view(Labelled)))
+    assert type(labelled) is Labelled
+    np.testing.assert_array_equal(np.asarray(labelled), expected)
+    np.testing.assert_array_equal(function(*operands(name, x.tolist())), expected)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_functions_along_rows_go_by_their_names(name: str) -> None:
+    function = getattr(nf, name)
+    assert pickle.loads(pickle.dumps(function)) is function
+    assert copy.copy(function) is function
+    assert copy.deepcopy(function) is function
+    assert repr(function) == f"<function {name}>"
+    assert function.__doc__
+    assert function.__module__ == "npfuse"
+    assert function.signature == function.ufunc.signature
+    with pytest.raises(TypeError, match="cannot create"):
+        type(function)()
