@@ -182,6 +182,23 @@ PyArrayObject* checked_out(PyObject* out, PyArrayObject* pred) {
 
 }  // namespace
 
+namespace {
+
+// The rule of runtime/overlap.h, quickly where both arrays are contiguous.
+runtime::Overlap overlap_of(PyArrayObject* output, PyArrayObject* input) {
+    if (PyArray_IS_C_CONTIGUOUS(output) && PyArray_IS_C_CONTIGUOUS(input)) {
+        const char *begin = PyArray_BYTES(output), *end = begin + PyArray_NBYTES(output);
+        const char *other_begin = PyArray_BYTES(input), *other_end = other_begin + PyArray_NBYTES(input);
+        if (end <= other_begin || other_end <= begin) return runtime::Overlap::separate;
+        if (begin == other_begin && PyArray_ITEMSIZE(output) == PyArray_ITEMSIZE(input) &&
+            PyArray_SAMESHAPE(output, input))
+            return runtime::Overlap::in_place;
+    }
+    return runtime::overlap_of(layout_of(output), layout_of(input));
+}
+
+}  // namespace
+
 GradientArray::GradientArray(PyObject* out, PyArrayObject* pred, std::span<const Array> elementwise,
                              std::span<const Array> others) {
     if (!out || out == Py_None) {
@@ -189,11 +206,11 @@ GradientArray::GradientArray(PyObject* out, PyArrayObject* pred, std::span<const
         return;
     }
     PyArrayObject* const array = checked_out(out, pred);
-    const runtime::MemoryLayout layout = layout_of(array);
-    bool needs_buffer = !is_well_behaved(array) || runtime::may_overlap_itself(layout);
-    const auto overlap = [&](const Array& operand) { return runtime::overlap_of(layout, layout_of(raw(operand))); };
-    for (const Array& operand : elementwise) needs_buffer |= overlap(operand) == runtime::Overlap::partial;
-    for (const Array& operand : others) needs_buffer |= overlap(operand) != runtime::Overlap::separate;
+    bool needs_buffer =
+        !is_well_behaved(array) || (!PyArray_IS_C_CONTIGUOUS(array) && runtime::may_overlap_itself(layout_of(array)));
+    for (const Array& operand : elementwise)
+        needs_buffer |= overlap_of(array, raw(operand)) == runtime::Overlap::partial;
+    for (const Array& operand : others) needs_buffer |= overlap_of(array, raw(operand)) != runtime::Overlap::separate;
     if (needs_buffer) {
         written_ = empty_like(pred);
         out_ = py::reinterpret_borrow<Array>(out);

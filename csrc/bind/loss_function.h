@@ -27,7 +27,7 @@ inline constexpr const char* loss_capsule = "npfuse.loss";
 template <class Loss>
 PyObject* call_loss_function(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
     // Sums of weights, conversions and means are arithmetic, too.
-    const runtime::FloatingPointGuard floating_point;
+    const runtime::RoundingGuard rounding;
     return guarded([&] {
         const auto& function = *static_cast<const LossFunction<Loss>*>(PyCapsule_GetPointer(self, loss_capsule));
         return function.caller(function.loss, function.signature, function.wanted, args, count, keywords);

@@ -76,10 +76,8 @@ py::object broadcast(const Array& array, PyArrayObject* like, const char* name, 
         array, py::handle(reinterpret_cast<PyObject*>(like)).attr("shape"));
 }
 
-// Values of its own, which no other thread and no result can overwrite.
-Array copied_as(const Array& array, int type) {
-    PyObject* result =
-        PyArray_FROMANY(array.ptr(), type, 0, 0, NPY_ARRAY_CARRAY_RO | NPY_ARRAY_FORCECAST | NPY_ARRAY_ENSURECOPY);
+Array contiguous(const Array& array, int type, int copy = 0) {
+    PyObject* result = PyArray_FROMANY(array.ptr(), type, 0, 0, NPY_ARRAY_CARRAY_RO | NPY_ARRAY_FORCECAST | copy);
     if (!result) throw py::error_already_set();
     return py::reinterpret_steal<Array>(result);
 }
@@ -97,31 +95,39 @@ std::string position_text(npy_intp index, PyArrayObject* array) {
 class Labels {
 public:
     Labels(const Array& target, PyArrayObject* heads, const char* pred_name, npy_intp classes,
-           std::int64_t ignore_index)
-        : given_(broadcast(target, heads, "target", (std::string(pred_name) + " without its axis").c_str())),
-          numbers_(copied_as(given_, NPY_INT64)) {
-        const npy_int64* label = static_cast<const npy_int64*>(PyArray_DATA(raw(numbers_)));
-        values_.assign(label, label + PyArray_SIZE(raw(numbers_)));
+           std::int64_t ignore_index, const double* class_weights)
+        : given_(in_shape_of(heads, target, pred_name)) {
+        const Array numbers = contiguous(given_, NPY_INT64);
+        const auto* first = static_cast<const npy_int64*>(PyArray_DATA(raw(numbers)));
+        values_.assign(first, first + PyArray_SIZE(raw(numbers)));
         // What is too large for int64 has become negative, and may look like ignore_index.
-        const bool is_unsigned = PyArray_TYPE(raw(given_)) == NPY_ULONGLONG || PyArray_TYPE(raw(given_)) == NPY_ULONG;
+        const bool is_wide = PyTypeNum_ISUNSIGNED(PyArray_TYPE(raw(given_))) && PyArray_ITEMSIZE(raw(given_)) == 8;
+        const bool ignores = !is_wide || ignore_index >= 0;
+        std::size_t counted = 0;
         for (std::size_t i = 0; i < values_.size(); ++i) {
-            const bool is_label = values_[i] >= 0 && values_[i] < classes;
-            const bool is_ignored = values_[i] == ignore_index && !(is_unsigned && values_[i] < 0);
-            if (!is_label && !is_ignored) refuse(static_cast<npy_intp>(i), classes, ignore_index);
+            const std::int64_t label = values_[i];
+            if (label == ignore_index && ignores) continue;
+            if (label < 0 || label >= classes) refuse(static_cast<npy_intp>(i), classes, ignore_index);
+            if (class_weights) weight_ += class_weights[label];
+            ++counted;
         }
+        if (!class_weights) weight_ = double(counted);
     }
 
     const std::int64_t* data() const { return values_.data(); }
 
     // The sum of the weights of the rows that count.
-    double weight(std::int64_t ignore_index, const double* class_weights) const {
-        double total = 0.0;
-        for (const std::int64_t label : values_)
-            if (label != ignore_index) total += class_weights ? class_weights[label] : 1.0;
-        return total;
-    }
+    double weight() const { return weight_; }
 
 private:
+    static Array in_shape_of(PyArrayObject* heads, const Array& target, const char* pred_name) {
+        const bool has_shape =
+            PyArray_NDIM(raw(target)) == PyArray_NDIM(heads) &&
+            PyArray_CompareLists(PyArray_DIMS(raw(target)), PyArray_DIMS(heads), PyArray_NDIM(heads));
+        return has_shape ? target
+                         : broadcast(target, heads, "target", (std::string(pred_name) + " without its axis").c_str());
+    }
+
     [[noreturn]] void refuse(npy_intp index, npy_intp classes, std::int64_t ignore_index) const {
         const py::object label = given_.attr("flat")[py::int_(index)];
         const std::string range = classes > 0 ? "from 0 to " + std::to_string(classes - 1) + " or " : "";
@@ -129,8 +135,9 @@ private:
                               std::to_string(ignore_index) + "), got " + std::string(py::str(label)));
     }
 
-    Array given_, numbers_;
-    std::vector<std::int64_t> values_;
+    Array given_;
+    std::vector<std::int64_t> values_;  // a copy, which no other thread and no result can overwrite
+    double weight_ = 0.0;
 };
 
 Array class_weights_for(PyObject* argument, npy_intp classes) {
@@ -138,7 +145,7 @@ Array class_weights_for(PyObject* argument, npy_intp classes) {
     if (PyArray_NDIM(raw(weights)) != 1 || PyArray_DIM(raw(weights), 0) != classes)
         throw py::value_error("weight must have shape (" + std::to_string(classes) +
                               ",), one weight for each class, got " + shape_text(raw(weights)));
-    const Array doubles = copied_as(weights, NPY_DOUBLE);
+    const Array doubles = contiguous(weights, NPY_DOUBLE, NPY_ARRAY_ENSURECOPY);
     const auto* weight = static_cast<const double*>(PyArray_DATA(raw(doubles)));
     for (npy_intp i = 0; i < classes; ++i)
         if (weight[i] < 0)
@@ -190,9 +197,9 @@ PyObject* call(const RowLoss& loss, const Signature& signature, Result wanted, P
     double weight = double(rows);
     Array probabilities;
     if (PyTypeNum_ISINTEGER(PyArray_TYPE(target))) {
-        labels.emplace(inputs[1], raw(heads), loss.prediction, call.classes, call.ignore_index);
+        labels.emplace(inputs[1], raw(heads), loss.prediction, call.classes, call.ignore_index, call.class_weights);
         call.labels = labels->data();
-        weight = labels->weight(call.ignore_index, call.class_weights);
+        weight = labels->weight();
     } else {
         check_probabilities(loss, target, pred);
         probabilities = broadcast(inputs[1], pred, "target", loss.prediction);

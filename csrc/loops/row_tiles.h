@@ -74,50 +74,63 @@ inline void store_rows(const T* tile, const RowView& rows, char* const* starts, 
 template <class T>
 using Across = T[row_loss_tile];
 
-// Rows that a tile has beyond count are copies of the first. Not inlined, nor is the way back: their copies would count
-// for the caller's stack frame.
+// By way of copies in the computing type. Not inlined, so that these do not count for the caller's stack frame.
 template <class T>
-[[gnu::noinline]] void load_across(const RowView& rows, ptrdiff_t first, ptrdiff_t count, ptrdiff_t n,
-                                   Across<T>* tile) {
-    const Number number = rows.starts.number;
-    char* starts[row_loss_tile];
-    row_starts(rows, first, count, starts);
-    ptrdiff_t step;
-    if (is_across(rows, starts, count, &step)) {
-        for (ptrdiff_t i = 0; i < n; ++i) {
-            load_number(number, starts[0] + i * rows.stride, step, tile[i], count);
-            for (ptrdiff_t r = count; r < row_loss_tile; ++r) tile[i][r] = tile[i][0];
-        }
-        return;
-    }
+[[gnu::noinline]] void load_converted_across(const RowView& rows, char* const* starts, ptrdiff_t count, ptrdiff_t n,
+                                             Across<T>* tile) {
     alignas(64) T copies[row_loss_tile][narrow_limit<T>];
     const T* sources[row_loss_tile];
     for (ptrdiff_t r = 0; r < row_loss_tile; ++r) {
-        const bool is_direct = has_direct_rows<T>(rows);
-        if (r < count && !is_direct) load_number(number, starts[r], rows.stride, copies[r], n);
-        sources[r] = r >= count ? sources[0] : is_direct ? reinterpret_cast<const T*>(starts[r]) : copies[r];
+        if (r < count) load_number(rows.starts.number, starts[r], rows.stride, copies[r], n);
+        sources[r] = copies[r < count ? r : 0];
     }
     transpose_rows(sources, n, tile);
 }
 
 template <class T>
-[[gnu::noinline]] void store_across(const Across<T>* tile, const RowView& rows, ptrdiff_t first, ptrdiff_t count,
-                                    ptrdiff_t n) {
-    const Number number = rows.starts.number;
+[[gnu::noinline]] void store_converted_across(const Across<T>* tile, const RowView& rows, char* const* starts,
+                                              ptrdiff_t count, ptrdiff_t n) {
+    alignas(64) T copies[row_loss_tile][narrow_limit<T>];
+    T* targets[row_loss_tile];
+    for (ptrdiff_t r = 0; r < row_loss_tile; ++r) targets[r] = copies[r];
+    transpose_columns(tile, n, targets);
+    for (ptrdiff_t r = 0; r < count; ++r) store_number(copies[r], rows.starts.number, starts[r], rows.stride, n);
+}
+
+// Rows that a tile has beyond count are copies of the first.
+template <class T>
+inline void load_across(const RowView& rows, ptrdiff_t first, ptrdiff_t count, ptrdiff_t n, Across<T>* tile) {
     char* starts[row_loss_tile];
     row_starts(rows, first, count, starts);
     ptrdiff_t step;
     if (is_across(rows, starts, count, &step)) {
-        for (ptrdiff_t i = 0; i < n; ++i) store_number(tile[i], number, starts[0] + i * rows.stride, step, count);
+        for (ptrdiff_t i = 0; i < n; ++i) {
+            load_number(rows.starts.number, starts[0] + i * rows.stride, step, tile[i], count);
+            for (ptrdiff_t r = count; r < row_loss_tile; ++r) tile[i][r] = tile[i][0];
+        }
         return;
     }
-    alignas(64) T copies[row_loss_tile][narrow_limit<T>];
+    if (!has_direct_rows<T>(rows)) return load_converted_across(rows, starts, count, n, tile);
+    const T* sources[row_loss_tile];
+    for (ptrdiff_t r = 0; r < row_loss_tile; ++r) sources[r] = reinterpret_cast<const T*>(starts[r < count ? r : 0]);
+    transpose_rows(sources, n, tile);
+}
+
+template <class T>
+inline void store_across(const Across<T>* tile, const RowView& rows, ptrdiff_t first, ptrdiff_t count, ptrdiff_t n) {
+    char* starts[row_loss_tile];
+    row_starts(rows, first, count, starts);
+    ptrdiff_t step;
+    if (is_across(rows, starts, count, &step)) {
+        for (ptrdiff_t i = 0; i < n; ++i)
+            store_number(tile[i], rows.starts.number, starts[0] + i * rows.stride, step, count);
+        return;
+    }
+    if (!has_direct_rows<T>(rows)) return store_converted_across(tile, rows, starts, count, n);
+    T unwanted[narrow_limit<T>];
     T* targets[row_loss_tile];
-    const bool is_direct = has_direct_rows<T>(rows);
-    for (ptrdiff_t r = 0; r < row_loss_tile; ++r)
-        targets[r] = is_direct && r < count ? reinterpret_cast<T*>(starts[r]) : copies[r];
+    for (ptrdiff_t r = 0; r < row_loss_tile; ++r) targets[r] = r < count ? reinterpret_cast<T*>(starts[r]) : unwanted;
     transpose_columns(tile, n, targets);
-    for (ptrdiff_t r = 0; r < count && !is_direct; ++r) store_number(copies[r], number, starts[r], rows.stride, n);
 }
 
 // What a tile's rows are worth, to an array.

@@ -2,6 +2,8 @@
 // kept, no traps. On the way out the caller finds its environment, status flags included, exactly as it left it.
 #pragma once
 
+#include <optional>
+
 #if defined(__x86_64__)
 #include <xmmintrin.h>
 #elif defined(__aarch64__)
@@ -64,6 +66,28 @@ private:
 #else
 #error "no floating-point guard for this CPU: write one"
 #endif
+};
+
+// The same for the few operations around kernels, where nobody reads status flags: it costs nothing unless the caller
+// has set something.
+class RoundingGuard {
+public:
+    RoundingGuard() {
+        if (!is_default()) guard_.emplace();
+    }
+
+private:
+    static bool is_default() {
+#if defined(__x86_64__)
+        return (_mm_getcsr() & 0xffc0) == 0x1f80;
+#else
+        std::uint64_t control;
+        __asm__ volatile("mrs %0, fpcr" : "=r"(control));
+        return control == 0;
+#endif
+    }
+
+    std::optional<FloatingPointGuard> guard_;
 };
 
 }  // namespace npfuse::runtime

@@ -5,7 +5,8 @@
 #include <cstdlib>
 #include <numeric>
 #include <utility>
-#include <vector>
+
+#include "loss_table.h"
 
 namespace npfuse::runtime {
 
@@ -60,12 +61,14 @@ Overlap overlap_of(const MemoryLayout& output, const MemoryLayout& input) {
 // indexing and transposing give.
 bool may_overlap_itself(const MemoryLayout& array) {
     if (is_empty(array)) return false;
-    std::vector<std::pair<std::ptrdiff_t, std::ptrdiff_t>> dimensions;
+    std::pair<std::ptrdiff_t, std::ptrdiff_t> sorted[max_dimensions];  // strides and lengths
+    std::size_t count = 0;
     for (std::size_t d = 0; d < array.shape.size(); ++d)
-        if (array.shape[d] > 1) dimensions.emplace_back(std::abs(array.strides[d]), array.shape[d]);
-    std::ranges::sort(dimensions);
+        if (array.shape[d] > 1) sorted[count++] = {std::abs(array.strides[d]), array.shape[d]};
+    std::sort(sorted, sorted + count);
     std::ptrdiff_t reach = array.item_size;
-    for (const auto& [stride, length] : dimensions) {
+    for (std::size_t d = 0; d < count; ++d) {
+        const auto& [stride, length] = sorted[d];
         if (stride < reach) return true;
         reach += stride * (length - 1);
     }
