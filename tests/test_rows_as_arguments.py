@@ -91,3 +91,36 @@ def test_functions_along_rows_go_by_their_names(name: str) -> None:
     assert function.signature == function.ufunc.signature
     with pytest.raises(TypeError, match="cannot create"):
         type(function)()
+
+
+LONG = 9_000_001
+"""Rows beyond the scratch memory: they are converted block by block."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", _native.operations["rows"])
+def test_rows_longer_than_the_scratch_have_the_same_bits(name: str) -> None:
+    rng = np.random.default_rng(0)
+    forward, backward = getattr(nf, name), getattr(nf, f"{name}_backward")
+    x = rng.normal(scale=3, size=LONG).astype("f4")
+    for position, special in [(0, 0.0), (5_000_000, np.nan), (5_000_000, np.inf), (7_000_000, 200.0)]:
+        x[position] = special
+        strided = np.repeat(x, 2)[::2]
+        y = forward(x)
+        assert np.asarray(forward(strided)).tobytes() == np.asarray(y).tobytes()
+        halves = x.astype("f2")
+        with np.errstate(over="ignore"):
+            rounded = np.asarray(forward(halves.astype("f4"))).astype("f2")
+        assert np.asarray(forward(halves)).tobytes() == rounded.tobytes()
+        given = (np.float32(2), x) if name == "logsumexp" else (x[::-1].copy(), y)
+        spread = [np.repeat(array, 2)[::2] if array.ndim else array for array in given]
+        assert backward(*spread).tobytes() == backward(*given).tobytes()
+        x[position] = 0.5
+    out = np.repeat(x, 2)[::2]
+    if name != "logsumexp":
+        forward(out, out=out)
+        assert out.tobytes() == forward(x).tobytes()
+
+
+def test_a_long_row_of_halves_needs_little_memory() -> None:
+    assert nf.logsumexp(np.zeros(60_000_000, np.float16)) == np.float16(np.log(60_000_000))
