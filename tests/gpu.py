@@ -1,7 +1,8 @@
 """What the tests of npfuse.cuda run on: a GPU, and the same kernels compiled for the host.
 
-The second needs g++ alone. Its device is the host's memory, its blocks and threads take turns; all else is what runs on
-a GPU: the kernels' text, their launchers, the Python face.
+The second needs g++ alone. A stand-in for the CUDA runtime (tests/native/runtime) has the host's memory for a device's,
+and blocks and threads take turns; all else is what runs on a GPU: the kernels' text, their launchers, what calls the
+runtime, the Python side.
 """
 
 import ctypes
@@ -13,6 +14,8 @@ import platform
 import shutil
 import subprocess
 import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -29,6 +32,7 @@ DTYPES = [np.float16, ml_dtypes.bfloat16, np.float32, np.float64]
 
 ROOT = Path(__file__).parent.parent
 SOURCES = ROOT / "csrc" / "cuda"
+RUNTIME = ROOT / "tests" / "native" / "runtime"
 BUILT = ROOT / "build" / "cuda-on-host"
 
 FLAGS = ["-std=c++20", "-O1", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-Wno-unknown-pragmas"]
@@ -40,18 +44,28 @@ def with_fma() -> list[str]:
 
 
 def sources() -> list[Path]:
-    kernels = sorted(set(SOURCES.glob("*.cu")) - {SOURCES / "device.cu"})
-    return [*kernels, *sorted((SOURCES / "bind").glob("*.cpp")), ROOT / "tests" / "native" / "device_on_host.cpp"]
+    return [*sorted(SOURCES.glob("*.cu")), *sorted((SOURCES / "bind").glob("*.cpp")), RUNTIME / "runtime.cpp"]
+
+
+def reason_against_host() -> str | None:
+    """Say why the kernels cannot run on the host, if so."""
+    if shutil.which("g++") is None:
+        return "there is no g++ to compile the kernels for the host with"
+    if importlib.util.find_spec("pybind11") is None:
+        return "there is no pybind11 to compile the kernels for the host with"
+    if set(_native.config()["available_isas"]) <= {"x86-64-v2"}:
+        return "this CPU has no FMA, so its bits are not the GPU's"
+    return None
 
 
 def compiled_for_the_host() -> ModuleType:
     """Compile the GPU's module with the host's compiler, what has changed since the last time, and load it."""
-    if shutil.which("g++") is None:
-        pytest.skip("no g++ to compile the kernels for the host with")
-    pybind11 = pytest.importorskip("pybind11", reason="no pybind11 to compile the kernels for the host with")
-    if platform.machine() in {"x86_64", "AMD64"} and "x86-64-v3" not in _native.config()["available_isas"]:
-        pytest.skip("this CPU has no FMA, so its bits are not the GPU's")
-    headers = [f"-I{ROOT / 'csrc'}", f"-I{pybind11.get_include()}", f"-I{sysconfig.get_path('include')}"]
+    if reason := reason_against_host():
+        pytest.skip(reason)
+    import pybind11
+
+    folders = [ROOT / "csrc", RUNTIME, pybind11.get_include(), sysconfig.get_path("include")]
+    headers = [f"-I{folder}" for folder in folders]
     command = ["g++", *FLAGS, *with_fma(), *headers, '-DNPFUSE_VERSION="host"', "-x", "c++", "-c"]
     BUILT.mkdir(parents=True, exist_ok=True)
     with (BUILT.parent / "cuda-on-host.lock").open("w") as lock:
@@ -80,7 +94,7 @@ def built_for_the_host(command: list[str]) -> Path:
 
 def fingerprint(source: Path) -> str:
     """Hash a source together with every header."""
-    headers = sorted((ROOT / "csrc").rglob("*.h"))
+    headers = [*sorted((ROOT / "csrc").rglob("*.h")), *sorted(RUNTIME.glob("*.h"))]
     return hashlib.sha256(b"".join(path.read_bytes() for path in [source, *headers])).hexdigest()[:16]
 
 
@@ -139,6 +153,42 @@ class Foreign:
         return self.interface
 
 
+class Runtime:
+    """What a test may ask of the stand-in for the CUDA runtime: tests/native/runtime/runtime.cpp says what it does."""
+
+    def __init__(self, module: ModuleType) -> None:
+        library = ctypes.CDLL(module.__file__)
+        address, integer, flag = ctypes.c_size_t, ctypes.c_longlong, ctypes.c_bool
+        functions = {
+            "last_thread_first": (None, [flag]),
+            "put_off": (None, [flag]),
+            "destroy_stream": (None, [address]),
+            "create_stream": (None, [address]),
+            "capture": (None, [address, flag]),
+            "pin": (None, [address, address]),
+            "context": (address, []),
+            "set_context": (None, [address]),
+            "last_error": (ctypes.c_int, []),
+            "leave_error": (None, [ctypes.c_int]),
+            "waits": (integer, []),
+            "misuses": (integer, []),
+            "allocations": (integer, []),
+        }
+        for name, (result, arguments) in functions.items():
+            function = getattr(library, f"npfuse_{name}")
+            function.restype, function.argtypes = result, arguments
+            setattr(self, name, function)
+
+    @contextmanager
+    def putting_off(self) -> Iterator[None]:
+        """Have streams do their work as late as they may, in the least convenient order."""
+        self.put_off(True)
+        try:
+            yield
+        finally:
+            self.put_off(False)
+
+
 LAST_THREAD_FIRST = "host, last thread first"
 
 
@@ -153,6 +203,7 @@ class Device:
             pytest.skip(reason)
         else:
             self.module = _device.load()
+        self.runtime = Runtime(self.module) if kind.startswith("host") else None
 
     def __enter__(self) -> "Device":
         self._before = _device.load
@@ -165,8 +216,8 @@ class Device:
         _device.load, _device._ready = self._before, None
 
     def _set_order(self, last_thread_first: bool) -> None:
-        if self.kind.startswith("host"):
-            ctypes.CDLL(self.module.__file__).npfuse_last_thread_first(last_thread_first)
+        if self.runtime is not None:
+            self.runtime.last_thread_first(last_thread_first)
 
 
 @cache

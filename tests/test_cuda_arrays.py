@@ -8,7 +8,7 @@ import pytest
 import npfuse as nf
 from gpu import DTYPES, Device, Foreign, assert_same_bits
 from npfuse import cuda
-from npfuse.cuda import _device, _libraries, _storage, _torch, _where, _work
+from npfuse.cuda import _device, _libraries, _storage, _torch, _work
 
 NOT_THERE = {
     "Optimizer",
@@ -93,21 +93,6 @@ def test_dlpack_needs_a_stream_of_its_own_for_work_elsewhere(device: Device) -> 
     foreign = OnlyDlpack(cuda.asarray(array()))
     cuda.gelu(foreign, stream=77)
     assert foreign.streams == [77]
-
-
-def test_whoever_reads_next_waits_for_the_stream_that_wrote(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
-    if device.kind == "gpu":
-        pytest.skip("the streams are made up")
-    x, y = cuda.asarray(array()), cuda.asarray(array())
-    param = cuda.asarray(array())
-    optimizer = cuda.SGD([param])
-    cuda.gelu(x, out=y, stream=77)
-    optimizer.step([x], stream=78)
-    waits: list[tuple[int, int]] = []
-    monkeypatch.setattr(device.module, "wait_for", lambda place, earlier: waits.append((place.stream, earlier)))
-    cuda.tanh(y)
-    cuda.tanh(param)
-    assert waits.count((0, 77)) == waits.count((0, 78)) == 1
 
 
 class Stream:
@@ -221,7 +206,7 @@ def torch_on_the_device(device: Device, monkeypatch: pytest.MonkeyPatch) -> Modu
         monkeypatch.setattr(torch, "from_numpy", lambda numbers: torch.as_tensor(numbers, device="cuda:0"))
         return torch
     monkeypatch.setattr(_torch, "number_of_gpu", lambda tensor: 0)
-    for module in (_work, _where):
+    for module in (_work, _device):
         monkeypatch.setattr(module, "current_stream", lambda library, number: 5 if library == "torch" else 0)
     return torch
 
@@ -238,22 +223,6 @@ def test_torch_tensors_are_asked_directly(
     assert_same_bits(target.cpu().numpy(), nf.gelu(x[view]))
     with pytest.raises(TypeError, match=r"x must be of float16, .* got int32"):
         cuda.gelu(torch.from_numpy(x.astype(np.int32)))
-
-
-def test_work_elsewhere_waits_for_torch_once(
-    device: Device, torch_on_the_device: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if device.kind == "gpu":
-        pytest.skip("the streams are made up")
-    waits: list[tuple[int, int]] = []
-    monkeypatch.setattr(device.module, "wait_for", lambda place, earlier: waits.append((place.stream, earlier)))
-    x, y = (torch_on_the_device.from_numpy(array()) for _ in "xy")
-    cuda.gelu(x, out=y)
-    assert not waits
-    cuda.gelu(x, out=y, stream=77)
-    assert waits == [(77, 5)]
-    cuda.gelu(cuda.asarray(array()), out=y)
-    assert waits[1:] == [(0, 5)]
 
 
 def test_torch_tensors_that_are_more_than_their_numbers_are_refused(torch_on_the_device: ModuleType) -> None:

@@ -283,27 +283,6 @@ def test_groups_may_be_added_between_steps(device: Device) -> None:
     assert_same_optimizer(*optimizers)
 
 
-def test_a_step_waits_only_for_other_streams(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
-    if device.kind == "gpu":
-        pytest.skip("the streams are made up")
-    params, grads = ([cuda.asarray(np.ones(3, np.float32)) for _ in range(2)] for _ in "pg")
-    optimizer = cuda.SGD(params)
-    waits: list[tuple[int, int]] = []
-    monkeypatch.setattr(device.module, "wait_for", lambda place, earlier: waits.append((place.stream, earlier)))
-    optimizer.step(grads)
-    assert not waits
-    cuda.tanh(grads[1], out=grads[1], stream=77)
-    waits.clear()
-    optimizer.step(grads)  # waits for that gradient
-    assert waits == [(0, 77)]
-    optimizer.step(grads, stream=77)  # for the other one, and for both parameters
-    assert waits[1:] == [(77, 0)] * 3
-    optimizer.step([grads[1]] * 2, stream=77)
-    assert len(waits) == 4
-    cuda.tanh(params[0])
-    assert waits[4:] == [(0, 77)]
-
-
 def test_all_arrays_are_on_one_gpu(device: Device) -> None:
     if device.kind == "gpu":
         pytest.skip("the second GPU is made up")

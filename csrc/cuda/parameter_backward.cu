@@ -64,6 +64,7 @@ private:
 // Sums for rows, and then for those that are a period apart. The scratch begins with a sum for each row.
 template <class Body, class S>
 void launch_row_sums(const device::MatrixCall& call, device::Stream stream) {
+    if (call.period == 0) return;  // no row, and nothing to sum to
     const long long segments = device::blocks_for(call.columns, sum_segment);
     if (segments > 0) device::launch(RowSegment<Body, S>{call, segments}, call.rows * segments, stream);
     device::launch(device::OrderedSum{call.partial + call.rows, call.rows * segments, segments, 1, call.partial},

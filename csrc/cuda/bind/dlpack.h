@@ -1,5 +1,6 @@
-// The part of the DLPack standard (https://dmlc.github.io/dlpack) by which arrays are handed over, version 0: a capsule
-// named "dltensor" that holds one of these. Whoever takes it renames it and calls the deleter in the end.
+// The part of the DLPack standard (https://dmlc.github.io/dlpack) by which arrays are handed over: a capsule named
+// "dltensor" that holds a DLManagedTensor, or, from version 1 on, one named "dltensor_versioned" that holds a
+// DLManagedTensorVersioned. Whoever takes it renames it and calls the deleter in the end.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +11,6 @@ struct DLDevice {
     std::int32_t kind;
     std::int32_t id;
 };
-
-enum DLTypeCode : std::uint8_t { dl_int = 0, dl_uint = 1, dl_float = 2, dl_bfloat = 4 };
 
 struct DLDataType {
     std::uint8_t code;
@@ -33,6 +32,21 @@ struct DLManagedTensor {
     DLTensor tensor;
     void* context;
     void (*deleter)(DLManagedTensor* self);
+};
+
+struct DLPackVersion {
+    std::uint32_t major;
+    std::uint32_t minor;
+};
+
+enum DLPackFlag : std::uint64_t { dl_read_only = 1, dl_is_copied = 2 };
+
+struct DLManagedTensorVersioned {
+    DLPackVersion version;
+    void* context;
+    void (*deleter)(DLManagedTensorVersioned* self);
+    std::uint64_t flags;
+    DLTensor tensor;
 };
 
 }  // namespace npfuse::device::bind

@@ -25,15 +25,26 @@ void run(const Place& place, const std::string& family_name, std::size_t index, 
         outputs.size() != static_cast<std::size_t>(kernel.outputs))
         throw py::value_error("a kernel's operands are of a fixed number");
     ElementwiseCall call{};
-    for (std::size_t i = 0; i < inputs.size(); ++i)
+    require(n >= 0 && columns >= 0, "numbers of elements must be at least 0");
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+        require(n == 0 || inputs[i].first != 0, "an input must have memory");
         call.inputs[i] = {at(inputs[i].first.value_or(0)), inputs[i].second};
-    for (std::size_t i = 0; i < outputs.size(); ++i) call.outputs[i] = at(outputs[i]);
+    }
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+        require(n == 0 || outputs[i] != 0, "an output must have memory");
+        call.outputs[i] = at(outputs[i]);
+    }
     call.n = n;
     call.columns = columns;
     call.bias = at(bias);
-    for (const std::size_t i : halved_inputs) call.halved_inputs[i] = true;
+    const bool has_columns = bias != 0 || halved_outputs || !halved_inputs.empty();
+    require(n == 0 || columns > 0 || !has_columns, "rows must have a length");
+    for (const std::size_t i : halved_inputs) {
+        require(i < inputs.size(), "no such input");
+        call.halved_inputs[i] = true;
+    }
     call.halved_outputs = halved_outputs;
-    const Use use(place.device);
+    const UsePlace use(place);
     kernel.launch[storage](call, place.stream());
 }
 
@@ -42,7 +53,7 @@ void run(const Place& place, const std::string& family_name, std::size_t index, 
 void register_elementwise(py::module_& module) {
     module.def("run_elementwise", &run, py::arg("place"), py::arg("family"), py::arg("index"), py::arg("storage"),
                py::arg("inputs"), py::arg("outputs"), py::arg("n"), py::arg("columns") = 0, py::arg("bias") = 0,
-               py::arg("halved_inputs") = std::vector<std::size_t>(), py::arg("halved_outputs") = false);
+               py::arg("halved_inputs") = std::vector<std::size_t>(), py::arg("halved_outputs") = false, WithoutGil());
 }
 
 }  // namespace npfuse::device::bind

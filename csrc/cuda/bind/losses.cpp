@@ -27,6 +27,9 @@ void run_loss(const Place& place, std::size_t index, std::size_t storage, const 
               const std::vector<double>& parameters, double scale, double divisor, Address total) {
     if (index >= losses().count || storage >= storage_count || inputs.size() > max_loss_inputs)
         throw py::index_error("no such kernel");
+    require(inputs.size() == 2 + losses()[index].operands.count, "a loss's operands are of a fixed number");
+    require(parameters.size() == losses()[index].parameters.count, "a loss's parameters are of a fixed number");
+    require(n >= 0 && (n == 0 || sums != 0), "a loss needs memory for its sums");
     LossCall call{};
     for (std::size_t i = 0; i < inputs.size(); ++i)
         call.inputs[i] = {at(inputs[i].first.value_or(0)), inputs[i].second};
@@ -39,7 +42,7 @@ void run_loss(const Place& place, std::size_t index, std::size_t storage, const 
     set_parameters(call.parameters, parameters);
     call.scale = scale;
     const long long blocks = (n + loss_block_length - 1) / loss_block_length;
-    const Use use(place.device);
+    const UsePlace use(place);
     losses()[index].launch[storage](call, place.stream());
     if (total) sum_values(call.sums, blocks, blocks, divisor, static_cast<double*>(at(total)), place.stream());
 }
@@ -51,6 +54,9 @@ RowLossCall row_call(Address pred, Address probabilities, Address labels, bool w
     call.rows.inputs[0] = at(pred);
     call.rows.inputs[1] = at(probabilities);
     std::tie(call.rows.rows, call.rows.n, call.rows.inner) = along;
+    const RowsCall& rows = call.rows;
+    require(rows.rows >= 0 && rows.n >= 0 && rows.inner >= 0, "lengths must be at least 0");
+    require(rows.rows == 0 || (rows.inner > 0 && rows.rows % rows.inner == 0), "rows must lie side by side");
     call.labels = at(labels);
     call.wide_labels = wide_labels;
     call.ignore_index = ignore_index;
@@ -66,8 +72,8 @@ long long added_at_once(const RowLossCall& call) {
 
 // The sum of what rows count for; NaN where a label is no class. Waits for it.
 double total_weight(const Place& place, const RowLossCall& call, int storage, Address scratch) {
-    const py::gil_scoped_release released;
-    const Use use(place.device);
+    check_storage(storage);
+    const UsePlace use(place);
     double* const weights = static_cast<double*>(at(scratch));
     weigh_rows(call, Storage(storage), weights, place.stream());
     long long n = call.rows.rows;
@@ -89,6 +95,7 @@ void run_row_loss(const Place& place, std::size_t index, std::size_t storage, Ro
                   const std::vector<double>& parameters, double scale, Address gradient, Address stored_values,
                   Address values, double divisor, Address total) {
     if (index >= row_losses().count || storage >= storage_count) throw py::index_error("no such kernel");
+    require(parameters.size() == row_losses()[index].parameters.count, "a loss's parameters are of a fixed number");
     set_parameters(call.parameters, parameters);
     call.scale = scale;
     call.rows.output = at(gradient);
@@ -97,7 +104,7 @@ void run_row_loss(const Place& place, std::size_t index, std::size_t storage, Ro
     const long long rows = call.rows.rows, length = rows_per_loss_block(call.rows.n);
     const long long blocks = (rows + length - 1) / length;
     double* const sums = call.values + rows;
-    const Use use(place.device);
+    const UsePlace use(place);
     row_losses()[index].launch[storage](call, place.stream());
     if (!total) return;
     sum_values(call.values, rows, length, 1, sums, place.stream());
@@ -122,9 +129,9 @@ void register_losses(py::module_& module) {
     module.attr("row_losses") = of_rows;
     module.attr("loss_block_length") = loss_block_length;
     py::class_<RowLossCall>(module, "RowLossCall", py::module_local()).def(py::init(&row_call));
-    module.def("run_loss", &run_loss);
-    module.def("run_row_loss", &run_row_loss);
-    module.def("total_weight", &total_weight);
+    module.def("run_loss", &run_loss, WithoutGil());
+    module.def("run_row_loss", &run_row_loss, WithoutGil());
+    module.def("total_weight", &total_weight, WithoutGil());
 }
 
 }  // namespace npfuse::device::bind

@@ -8,12 +8,17 @@ namespace {
 // An address, a period, and the number for all elements where there is no address.
 using GivenInput = std::tuple<Address, long long, double>;
 
+Span<MatrixKernels> kernels_of(const std::string& family) {
+    if (family == "bias") return bias_backward();
+    if (family == "column") return parameter_backward_by_column();
+    if (family == "row") return parameter_backward_by_row();
+    throw py::key_error(family);
+}
+
 void run(const Place& place, const std::string& family, std::size_t index, std::size_t storage,
          const std::vector<GivenInput>& inputs, Address output, Address sums, Address partial,
          std::tuple<long long, long long, long long> shape) {
-    const Span<MatrixKernels> entries = family == "bias"     ? bias_backward()
-                                        : family == "column" ? parameter_backward_by_column()
-                                                             : parameter_backward_by_row();
+    const Span<MatrixKernels> entries = kernels_of(family);
     if (index >= entries.count || storage >= storage_count || inputs.size() > max_operands ||
         entries[index].launch[storage] == nullptr)
         throw py::index_error("no such kernel");
@@ -24,7 +29,8 @@ void run(const Place& place, const std::string& family, std::size_t index, std::
     call.sums = at(sums);
     call.partial = static_cast<double*>(at(partial));
     std::tie(call.rows, call.columns, call.period) = shape;
-    const Use use(place.device);
+    require(call.rows >= 0 && call.columns >= 0 && call.period >= 0, "lengths must be at least 0");
+    const UsePlace use(place);
     entries[index].launch[storage](call, place.stream());
 }
 
@@ -38,7 +44,7 @@ long long scratch_for(const std::string& family, long long rows, long long colum
 }  // namespace
 
 void register_matrices(py::module_& module) {
-    module.def("run_matrix", &run);
+    module.def("run_matrix", &run, WithoutGil());
     module.def("scratch_for_matrix", &scratch_for);
 }
 

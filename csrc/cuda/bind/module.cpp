@@ -1,6 +1,9 @@
 #include "place.h"
 
-PYBIND11_MODULE(_cuda, module) {
+namespace py = pybind11;
+
+// What threads share here is constant, atomic or locked.
+PYBIND11_MODULE(_cuda, module, py::mod_gil_not_used()) {
     using namespace npfuse::device::bind;
     module.attr("__version__") = NPFUSE_VERSION;
     register_memory(module);

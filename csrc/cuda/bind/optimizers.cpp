@@ -12,6 +12,7 @@ static_assert(sizeof(UpdateRecord) == 80 && sizeof(NormRecord) == 32, "python/np
 void run_updates(const Place& place, std::size_t index, bool in_double, Address records, Address record_of_tile,
                  std::pair<long long, long long> tiles, const std::vector<double>& numbers,
                  std::optional<unsigned long long> seed) {
+    if (index >= optimizers().count) throw py::index_error("no such optimizer");
     const Optimizer& optimizer = optimizers()[index];
     constexpr std::size_t common_count = sizeof(UpdateSettings) / sizeof(double);
     if (numbers.size() != common_count + optimizer.settings)
@@ -25,14 +26,17 @@ void run_updates(const Place& place, std::size_t index, bool in_double, Address 
         .rounds_at_random = seed.has_value(),
         .seed = seed.value_or(0),
     };
-    const Use use(place.device);
+    require(call.first_tile >= 0 && call.tiles >= 0, "tiles must be counted from 0");
+    require(call.tiles == 0 || (records != 0 && record_of_tile != 0), "tables must have memory");
+    const UsePlace use(place);
     (in_double ? optimizer.float64 : optimizer.float32)(call, common, numbers.data() + common_count, place.stream());
 }
 
 // Waits for the result.
 double norm(const Place& place, Address records, Address record_of_block, long long blocks, bool has_doubles) {
-    const py::gil_scoped_release released;
-    const Use use(place.device);
+    require(blocks >= 0, "blocks must be at least 0");
+    require(blocks == 0 || (records != 0 && record_of_block != 0), "tables must have memory");
+    const UsePlace use(place);
     std::vector<double> sums(static_cast<std::size_t>(blocks));
     const std::size_t size = sums.size() * sizeof(double);
     void* const device_sums = allocate(size, place.stream());
@@ -57,14 +61,18 @@ double norm(const Place& place, Address records, Address record_of_block, long l
 
 void add_rows(const Place& place, Address gradients, int storage, bool to_double, Address ends, Address order,
               long long rows, long long length, Address sums) {
-    const Use use(place.device);
+    check_storage(storage);
+    require(rows >= 0 && length >= 0, "lengths must be at least 0");
+    const UsePlace use(place);
     sum_rows({at(gradients), Storage(storage), to_double, static_cast<const long long*>(at(ends)),
               static_cast<const long long*>(at(order)), rows, length, at(sums)},
              place.stream());
 }
 
 void multiply(const Place& place, Address data, int storage, long long n, double factor) {
-    const Use use(place.device);
+    check_storage(storage);
+    require(n >= 0 && (n == 0 || data != 0), "an array must have memory");
+    const UsePlace use(place);
     scale({at(data), Storage(storage), n, factor}, place.stream());
 }
 
@@ -76,10 +84,10 @@ void register_optimizers(py::module_& module) {
     module.attr("optimizers") = numbers;
     module.attr("update_tile") = update_tile;
     module.attr("norm_block_length") = norm_block_length;
-    module.def("run_updates", &run_updates);
-    module.def("norm", &norm);
-    module.def("sum_rows", &add_rows);
-    module.def("scale", &multiply);
+    module.def("run_updates", &run_updates, WithoutGil());
+    module.def("norm", &norm, WithoutGil());
+    module.def("sum_rows", &add_rows, WithoutGil());
+    module.def("scale", &multiply, WithoutGil());
 }
 
 }  // namespace npfuse::device::bind

@@ -1,4 +1,5 @@
-// What a benchmark asks for: when work was done, how many launches it took, and a device's own copy to compare with.
+// When work is done; and what a benchmark asks for besides: how many launches it took, a device's own copy to compare
+// with.
 #include "../launch.h"
 #include "place.h"
 
@@ -9,16 +10,19 @@ namespace {
 // An event of a place's stream.
 class PlacedEvent {
 public:
-    explicit PlacedEvent(const Place& place) : place_(place) {
-        const Use use(place_.device);
-        event_.emplace();
+    PlacedEvent(const Place& place, bool is_timed) : place_(place) {
+        const UsePlace use(place_);
+        event_.emplace(is_timed);
     }
     void record() {
-        const Use use(place_.device);
+        const UsePlace use(place_);
         event_->record(place_.stream());
     }
+    bool is_over() const {
+        const Use use(place_.device);
+        return event_->is_over();
+    }
     double seconds_since(const PlacedEvent& earlier) const {
-        const py::gil_scoped_release released;
         const Use use(place_.device);
         return event_->seconds_since(*earlier.event_);
     }
@@ -32,9 +36,10 @@ private:
 
 void register_timing(py::module_& module) {
     py::class_<PlacedEvent>(module, "Event", py::module_local())
-        .def(py::init<const Place&>(), py::arg("place"))
+        .def(py::init<const Place&, bool>(), py::arg("place"), py::arg("is_timed") = true)
         .def("record", &PlacedEvent::record)
-        .def("seconds_since", &PlacedEvent::seconds_since, py::arg("earlier"));
+        .def("is_over", &PlacedEvent::is_over)
+        .def("seconds_since", &PlacedEvent::seconds_since, py::arg("earlier"), WithoutGil());
     module.def("launch_count", [] { return launch_count.load(); });
     module.def("properties", [](int device) {
         const Use use(device);
@@ -42,7 +47,7 @@ void register_timing(py::module_& module) {
         return py::make_tuple(found.name, found.cache);
     });
     module.def("copy", [](const Place& place, Address target, Address source, std::size_t size) {
-        const Use use(place.device);
+        const UsePlace use(place);
         copy(at(target), at(source), size, place.stream());
     });
 }

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import operator
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npfuse.cuda import _device, _libraries, _storage
-from npfuse.cuda._where import Where
+from npfuse.cuda._device import Place
 
 __all__ = ["Array", "asarray"]
+
+CPU = (1, 0)
+"""What DLPack calls the memory that NumPy's arrays are in."""
+
+
+def host_array(name: str, value: Any) -> NDArray[Any]:
+    """Return what a caller gives as a NumPy array, whose mask nothing here would know."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} must not be a masked array")
+    return np.asarray(value)
 
 
 class Array:
     """Numbers on a GPU, in C order. Made by `asarray` and by every function that is given one.
 
     It holds memory and says where it is, through ``__cuda_array_interface__`` and DLPack, to any library that computes
-    on GPUs; `get` brings the numbers back.
+    on GPUs; `get` brings the numbers back. The functions of `npfuse.cuda` wait for each other where they use one array
+    on several streams.
 
     Attributes
     ----------
@@ -31,39 +42,32 @@ class Array:
         The number of its GPU.
     """
 
-    def __init__(self, memory: Any, shape: tuple[int, ...], storage: str, device: int, stream: int) -> None:
+    def __init__(self, memory: Any, shape: tuple[int, ...], storage: str, device: int) -> None:
         self._memory = memory
         self._pointer = int(memory.pointer)
         self._storage = storage
-        self._stream = stream
         self.shape = shape
         self.device = device
 
     @classmethod
     def empty(cls, shape: tuple[int, ...], storage: str, device: int, stream: int) -> Array:
         """Return an uninitialised array; `storage` is the dtype's name, `stream` an address."""
-        where = Where(device, stream)
-        memory = where.native.Memory(where.place, math.prod(shape) * _storage.itemsize(storage))
-        return cls(memory, shape, storage, device, stream)
+        place = Place(device, stream)
+        memory = place.native.Memory(place.place, math.prod(shape) * _storage.itemsize(storage))
+        place.native.used(place.place, [], [memory])
+        return cls(memory, shape, storage, device)
 
-    def on(self, place: Any, stream: int | None = None) -> int:
-        """Return where the numbers are for work at a place, whose stream waits for what fills them.
-
-        `stream` is the place's, from whoever has it at hand: a compiled object takes its time to say.
-        """
-        if stream is None:
-            stream = place.stream
-        if stream != self._stream:  # of the one that wrote last, the memory knows
-            _device.native().wait_for(place, self._stream)
-            self._memory.used_on(stream)
+    def on(self, place: Place, *, is_written: bool) -> int:
+        """Return where the numbers are for work at a place, which waits for what it must not overtake."""
+        place.native.await_memories(place.place, [self._memory], is_written)
         return self._pointer
 
-    @staticmethod
-    def written_on(arrays: Iterable[Array], place: Any, stream: int) -> None:
-        """Have whoever reads arrays next wait for a place's stream, which is about to write to them."""
-        for array in [array for array in arrays if array._stream != stream]:
-            array.on(place, stream)
-            array._stream = stream
+    def fill(self, numbers: NDArray[Any], place: Place) -> None:
+        """Copy a NumPy array's numbers, of its shape and dtype, in the order of a stream."""
+        pointer = self.on(place, is_written=True)
+        if self.size:
+            place.native.copy_in(place.place, pointer, np.ascontiguousarray(numbers).reshape(-1).view(np.uint8))
+        place.native.used(place.place, [], [self._memory])
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -101,9 +105,9 @@ class Array:
         """
         numbers = np.empty(self.shape, self.dtype)
         if numbers.size:
-            native = _device.native()
-            flat = numbers.reshape(-1).view(np.uint8)
-            native.copy_out(native.Place(self.device, self._stream), flat, self._pointer)
+            place = Place(self.device, 0)
+            pointer = self.on(place, is_written=False)
+            place.native.copy_out(place.place, numbers.reshape(-1).view(np.uint8), pointer)
         return numbers
 
     def set(self, numbers: ArrayLike) -> None:
@@ -114,38 +118,111 @@ class Array:
         numbers : array_like
             Of its shape and dtype.
         """
-        given = np.asarray(numbers)
+        given = host_array("numbers", numbers)
         if given.shape != self.shape or given.dtype != self.dtype:
             raise ValueError(f"numbers must be {self.dtype} of shape {self.shape}, got {given.dtype} of {given.shape}")
-        if self.size:
-            native = _device.native()
-            source = np.ascontiguousarray(given).reshape(-1).view(np.uint8)
-            native.copy_in(native.Place(self.device, self._stream), self._pointer, source)
+        self.fill(given, Place(self.device, 0))
+
+    # Other libraries use the memory on streams of theirs, so that it is kept until the whole device has done its work.
 
     @property
     def __cuda_array_interface__(self) -> dict[str, Any]:
-        """The array as Numba, CuPy and PyTorch take it."""
+        """The array as Numba, CuPy and PyTorch take it, ready for work after the default stream's."""
+        self._memory.lend()
         return {
             "shape": self.shape,
             "typestr": self.dtype.str,
-            "data": (self._pointer, False),
+            "data": (self.on(Place(self.device, 0), is_written=True), False),
             "strides": None,
             "version": 3,
-            "stream": self._stream or 1,
+            "stream": 1,
         }
 
     def __dlpack_device__(self) -> tuple[int, int]:
         """Return the kind and the number of the device, as DLPack has them."""
         return _device.native().dlpack_kind, self.device
 
-    def __dlpack__(self, *, stream: Any = None, **_: Any) -> Any:
-        """Return the array as DLPack has it, ready for work on a stream."""
-        native = _device.native()
-        if stream != -1:
-            self.on(native.Place(self.device, 1 if stream is None else stream))
+    def __dlpack__(
+        self,
+        *,
+        stream: int | None = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
+        """Return the array as DLPack has it; the array API standard says what the arguments mean.
+
+        Parameters
+        ----------
+        stream : int, optional
+            The address of the stream that will use it; 1 or None is the default stream, 2 that of this thread, and -1
+            says that nothing is to be waited for.
+        max_version : tuple of int, optional
+            The version of DLPack that is understood; below (1, 0), or left out, a capsule without version is returned.
+        dl_device : tuple of int, optional
+            Where it is wanted: on its own device, or in the CPU's memory, (1, 0), of which the latter is a copy.
+        copy : bool, optional
+            Whether it has to be a copy; if False, it must not be.
+
+        Returns
+        -------
+        capsule
+
+        Raises
+        ------
+        BufferError
+            If it is wanted on another device, or, on another one than its own, without a copy.
+        """
+        if copy is not None and not isinstance(copy, bool):
+            raise TypeError(f"copy must be True, False or None, got {copy!r}")
+        is_versioned = max_version is not None and _two_integers("max_version", max_version) >= (1, 0)
+        address = _stream_of_dlpack(stream)
+        wanted = self.__dlpack_device__() if dl_device is None else _two_integers("dl_device", dl_device)
+        if wanted == CPU and self.__dlpack_device__() != CPU:
+            if copy is False:
+                raise BufferError("copy must not be False where dl_device is another device, got False")
+            return self.get().__dlpack__()
+        if wanted != self.__dlpack_device__():
+            raise BufferError(f"dl_device must be {self.__dlpack_device__()} or the CPU, {CPU}, got {wanted}")
+        lent = self
+        if copy:
+            lent = self._copy(Place(self.device, address or 0), waits=address is None)
+        lent._memory.lend()
+        if address is not None:
+            lent.on(Place(self.device, address), is_written=True)
         strides = [math.prod(self.shape[axis + 1 :]) for axis in range(self.ndim)]
-        dtype = _storage.as_dlpack(self._storage)
-        return native.lend(self._memory, self._pointer, self.device, dtype, list(self.shape), strides)
+        dtype, shape = _storage.as_dlpack(self._storage), list(self.shape)
+        return _device.native().lend(
+            lent._memory, lent._pointer, self.device, dtype, shape, strides, is_versioned, copy is True
+        )
+
+    def _copy(self, place: Place, *, waits: bool) -> Array:
+        copy = Array.empty(self.shape, self._storage, self.device, place.stream)
+        if self.size:
+            place.native.copy(place.place, copy._pointer, self.on(place, is_written=False), self._memory.size)
+            place.native.used(place.place, [self._memory], [copy._memory])
+        if waits:
+            place.native.synchronize(place.place)
+        return copy
+
+
+def _two_integers(name: str, value: Any) -> tuple[int, int]:
+    try:
+        first, second = (operator.index(part) for part in value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be two integers, got {value!r}") from None
+    return first, second
+
+
+def _stream_of_dlpack(stream: Any) -> int | None:
+    """Return a stream's address from what DLPack calls it; None where nothing is to be waited for."""
+    if stream is None:
+        return 0
+    if isinstance(stream, bool) or not isinstance(stream, int):
+        raise TypeError(f"stream must be an integer or None, got {stream!r}")
+    if stream == 0 or stream < -1:
+        raise ValueError(f"stream must be -1, 1, 2 or a stream's address, got {stream}")
+    return None if stream == -1 else stream
 
 
 def asarray(array: ArrayLike, *, device: int = 0, stream: Any = None) -> Array:
@@ -168,16 +245,22 @@ def asarray(array: ArrayLike, *, device: int = 0, stream: Any = None) -> Array:
     Raises
     ------
     TypeError
-        If the array holds anything else.
+        If the array holds anything else, or is masked.
+    ValueError
+        If there is no such GPU.
     RuntimeError
-        If there is no GPU; it says why.
+        If there is no GPU at all; it says why.
     """
-    _device.native()
-    numbers = np.asarray(array)
+    native = _device.native()
+    numbers = host_array("array", array)
     storage = _storage.from_dtype(numbers.dtype)
     if storage not in _storage.FLOATS + _storage.INTEGERS:
         raise TypeError(f"array must be of {', '.join(_storage.FLOATS)} or integers, got {storage}")
-    address = 0 if stream is None else _libraries.address_of_stream(stream)
-    result = Array.empty(numbers.shape, storage, device, address)
-    result.set(numbers)
+    if isinstance(device, bool) or not isinstance(device, (int, np.integer)):
+        raise TypeError(f"device must be an integer, got {device!r}")
+    if not 0 <= device < native.count():
+        raise ValueError(f"device must be at least 0 and less than {native.count()}, got {device}")
+    place = Place(int(device), 0 if stream is None else _libraries.address_of_stream(stream))
+    result = Array.empty(numbers.shape, storage, place.device, place.stream)
+    result.fill(numbers, place)
     return result

@@ -8,7 +8,7 @@ from typing import Any
 from npfuse import _native
 from npfuse._bias import parameter_values
 from npfuse.cuda import _storage
-from npfuse.cuda._operands import Operand
+from npfuse.cuda._operands import Operand, is_number, number_of
 from npfuse.cuda._work import Work
 
 __all__ = ["bias_act", "bias_act_backward"]
@@ -16,13 +16,25 @@ __all__ = ["bias_act", "bias_act_backward"]
 ACTIVATIONS = {name: number for number, name in enumerate(_native.activation_parameters)}
 
 
-def _bias(work: Work, bias: Any, x: Operand) -> int:
+def _bias(work: Work, bias: Any, x: Operand) -> Operand:
     if not x.shape:
         raise ValueError("x: expected at least one axis, got a scalar")
     operand = work.take("bias", bias, x.storage)
     if operand.shape != x.shape[-1:]:
         raise ValueError(f"bias: expected shape {x.shape[-1:]}, got {operand.shape}")
-    return work.contiguous(operand)
+    return operand
+
+
+def _parameters(activation: str, given: dict[str, float], storage: str) -> list[float]:
+    """Return the activation's parameters as a kernel takes them."""
+    values = zip(_native.activation_parameters[activation], parameter_values(activation, given), strict=True)
+    return [_storage.rounded(_number(name, value), storage) for name, value in values]
+
+
+def _number(name: str, value: Any) -> float:
+    if not is_number(value):
+        raise TypeError(f"{name} must be a number, got {type(value).__name__}")
+    return number_of(name, value)
 
 
 def bias_act(
@@ -50,27 +62,23 @@ def bias_act(
     array, shape (..., n)
         From the library of `x`, unless `out` is given.
     """
-    values = parameter_values(activation, parameters)
-    work = Work("x", x, stream)
-    operand = work.take("x", x)
-    bias_address = _bias(work, bias, operand)
-    result, target = work.output("out", out, operand.shape, operand.storage)
-    address = work.writing(target)
-    work.native.run_elementwise(
-        work.place,
-        "activations_forward",
-        ACTIVATIONS[activation],
-        _storage.NUMBERS[operand.storage],
-        [
-            (work.contiguous(operand, avoid=(target,)), 0.0),
-            *((None, _storage.rounded(value, operand.storage)) for value in values),
-        ],
-        [address],
-        operand.size,
-        columns=operand.shape[-1],
-        bias=bias_address,
-    )
-    work.written()
+    parameter_values(activation, parameters)  # which has all errors but those of arrays
+    with Work("x", x, stream) as work:
+        operand = work.take("x", x)
+        added = _bias(work, bias, operand)
+        values = _parameters(activation, parameters, operand.storage)
+        result, target = work.output("out", out, operand.shape, operand.storage)
+        work.native.run_elementwise(
+            work.place,
+            "activations_forward",
+            ACTIVATIONS[activation],
+            _storage.NUMBERS[operand.storage],
+            [(work.contiguous(operand), 0.0), *((None, value) for value in values)],
+            [work.writing(target)],
+            operand.size,
+            columns=operand.shape[-1],
+            bias=work.contiguous(added),
+        )
     return result
 
 
@@ -110,33 +118,32 @@ def bias_act_backward(
     dbias : array, shape (n,)
         Sum of dx over all rows, in the CPU's order.
     """
-    values = parameter_values(activation, parameters)
-    work = Work("x", x, stream)
-    operand = work.take("x", x)
-    gradient = work.take("dy", dy, operand.storage)
-    if gradient.shape != operand.shape:
-        raise ValueError(f"dy: expected the shape of x, {operand.shape}, got {gradient.shape}")
-    bias_address = _bias(work, bias, operand)
-    result, target = work.output("out", out, operand.shape, operand.storage)
-    columns = operand.shape[-1]
-    rows = math.prod(operand.shape[:-1])
-    dbias, sums = work.allocated((columns,), operand.storage)
-    address = work.writing(target)
-    work.native.run_matrix(
-        work.place,
-        "bias",
-        ACTIVATIONS[activation],
-        _storage.NUMBERS[operand.storage],
-        [
-            (work.contiguous(gradient, avoid=(target,)), 0, 0.0),
-            (work.contiguous(operand, avoid=(target,)), 0, 0.0),
-            (bias_address, columns, 0.0),
-            *((0, 0, _storage.rounded(value, operand.storage)) for value in values),
-        ],
-        address,
-        sums.pointer,
-        work.memory(8 * work.native.scratch_for_matrix("bias", rows, columns)),
-        (rows, columns, columns),
-    )
-    work.written()
+    parameter_values(activation, parameters)
+    with Work("x", x, stream) as work:
+        operand = work.take("x", x)
+        gradient = work.take("dy", dy, operand.storage)
+        if gradient.shape != operand.shape:
+            raise ValueError(f"dy: expected the shape of x, {operand.shape}, got {gradient.shape}")
+        added = _bias(work, bias, operand)
+        values = _parameters(activation, parameters, operand.storage)
+        result, target = work.output("out", out, operand.shape, operand.storage)
+        columns = operand.shape[-1]
+        rows = math.prod(operand.shape[:-1])
+        dbias, sums = work.allocated((columns,), operand.storage)
+        work.native.run_matrix(
+            work.place,
+            "bias",
+            ACTIVATIONS[activation],
+            _storage.NUMBERS[operand.storage],
+            [
+                (work.contiguous(gradient), 0, 0.0),
+                (work.contiguous(operand), 0, 0.0),
+                (work.contiguous(added), columns, 0.0),
+                *((0, 0, value) for value in values),
+            ],
+            work.writing(target),
+            sums.pointer,
+            work.memory(8 * work.native.scratch_for_matrix("bias", rows, columns)),
+            (rows, columns, columns),
+        )
     return result, dbias

@@ -1,10 +1,12 @@
-"""The compiled GPU half, and whether it can be used."""
+"""The compiled GPU half, whether it can be used, and where its work is put."""
 
 from __future__ import annotations
 
 import importlib
 from types import ModuleType
 from typing import Any
+
+from npfuse.cuda._libraries import current_stream
 
 __all__ = ["is_available"]
 
@@ -60,3 +62,34 @@ def is_available() -> bool:
     True
     """
     return reason_against() is None
+
+
+class Place:
+    """A GPU and a stream of it, for Python, and as the compiled functions take them: `place`."""
+
+    __slots__ = ("_followed", "device", "native", "place", "stream")
+
+    def __init__(self, device: int, stream: int) -> None:
+        """Refuse a stream that is being captured into a graph."""
+        self.native = native()
+        self.device = device
+        self.place = self.native.Place(device, stream)
+        self.native.check_place(self.place)
+        self.stream: int = self.place.stream
+        self._followed: dict[str, int] = {}  # the current streams of libraries, and those that arrays name
+
+    def follow(self, library: str) -> None:
+        """Have the stream wait for the one on which a library works now."""
+        if library not in self._followed:
+            self.follow_stream(library, current_stream(library, self.device))
+
+    def follow_stream(self, name: str, stream: int) -> None:
+        """Have the stream wait for another one, which `precede` makes wait for it in turn."""
+        self._followed[name] = stream
+        self.native.wait_for(self.place, stream)
+
+    def precede(self) -> None:
+        """Have the streams that were followed wait for what has been put into this one."""
+        for stream in self._followed.values():
+            if stream != self.stream:
+                self.native.wait_for(self.native.Place(self.device, stream), self.stream)

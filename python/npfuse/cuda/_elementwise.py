@@ -27,21 +27,17 @@ def run(
     """Run a kernel over arrays and numbers that broadcast together; return its outputs."""
     numbers = [is_number(value) for value in values]
     first = numbers.index(False) if False in numbers else 0
-    work = Work(names[first], values[first], stream)
-    leading = work.take(names[first], values[first])
-    storage = leading.storage
-    inputs = [leading if i == first else work.input(names[i], value, storage) for i, value in enumerate(values)]
-    shape = common_shape([value for value in inputs if isinstance(value, Operand)])
-    results = [work.output(name, out, shape, storage) for name, out in outs.items()]
-    arrays, targets = zip(*results, strict=True)
-    if len(targets) == 2 and targets[0].overlaps(targets[1]):
-        raise ValueError("out[1] shares memory with out[0]")
-
-    given = work.given(inputs, shape, targets)
-    addresses = [work.writing(target) for target in targets]
-    number = _storage.NUMBERS[storage]
-    work.native.run_elementwise(work.place, family, index, number, given, addresses, targets[0].size)
-    work.written()
+    with Work(names[first], values[first], stream) as work:
+        leading = work.take(names[first], values[first])
+        storage = leading.storage
+        inputs = [leading if i == first else work.input(names[i], value, storage) for i, value in enumerate(values)]
+        shape = common_shape([value for value in inputs if isinstance(value, Operand)])
+        results = [work.output(name, out, shape, storage) for name, out in outs.items()]
+        arrays, targets = zip(*results, strict=True)
+        given = work.given(inputs, shape)
+        addresses = [work.writing(target) for target in targets]
+        number = _storage.NUMBERS[storage]
+        work.native.run_elementwise(work.place, family, index, number, given, addresses, targets[0].size)
     return arrays
 
 

@@ -44,24 +44,24 @@ def glu(x: Any, axis: int = -1, *, stream: Any = None) -> Any:
     array
         From the library of `x`, of its shape with that axis half as long.
     """
-    work = Work("x", x, stream)
-    operand = work.take("x", x)
-    axis = checked_axis(axis, operand)
-    columns = _columns(operand, axis)
-    result, target = work.allocated(_half_shape(operand, axis), operand.storage)
-    values = work.contiguous(operand)
-    gate = values + columns * _storage.itemsize(operand.storage)
-    work.native.run_elementwise(
-        work.place,
-        "gated_forward",
-        NUMBER,
-        _storage.NUMBERS[operand.storage],
-        [(gate, 0.0), (values, 0.0)],
-        [target.pointer],
-        target.size,
-        columns=columns,
-        halved_inputs=[0, 1],
-    )
+    with Work("x", x, stream) as work:
+        operand = work.take("x", x)
+        axis = checked_axis(axis, operand)
+        columns = _columns(operand, axis)
+        result, target = work.allocated(_half_shape(operand, axis), operand.storage)
+        values = work.contiguous(operand)
+        gate = values + columns * _storage.itemsize(operand.storage)
+        work.native.run_elementwise(
+            work.place,
+            "gated_forward",
+            NUMBER,
+            _storage.NUMBERS[operand.storage],
+            [(gate, 0.0), (values, 0.0)],
+            [target.pointer],
+            target.size,
+            columns=columns,
+            halved_inputs=[0, 1],
+        )
     return result
 
 
@@ -84,26 +84,26 @@ def glu_backward(dy: Any, x: Any, axis: int = -1, *, stream: Any = None) -> Any:
     array
         From the library of `x`, of its shape.
     """
-    work = Work("x", x, stream)
-    operand = work.take("x", x)
-    axis = checked_axis(axis, operand)
-    columns = _columns(operand, axis)
-    gradient = work.take("dy", dy, operand.storage)
-    if gradient.shape != _half_shape(operand, axis):
-        raise ValueError(f"dy: expected the shape of the output, {_half_shape(operand, axis)}, got {gradient.shape}")
-    result, target = work.allocated(operand.shape, operand.storage)
-    values, dvalues = work.contiguous(operand), target.pointer
-    apart = columns * _storage.itemsize(operand.storage)
-    work.native.run_elementwise(
-        work.place,
-        "gated_backward",
-        NUMBER,
-        _storage.NUMBERS[operand.storage],
-        [(work.contiguous(gradient), 0.0), (values + apart, 0.0), (values, 0.0)],
-        [dvalues + apart, dvalues],
-        gradient.size,
-        columns=columns,
-        halved_inputs=[1, 2],
-        halved_outputs=True,
-    )
+    with Work("x", x, stream) as work:
+        operand = work.take("x", x)
+        axis = checked_axis(axis, operand)
+        columns = _columns(operand, axis)
+        gradient = work.take("dy", dy, operand.storage)
+        if gradient.shape != _half_shape(operand, axis):
+            raise ValueError(f"dy must be of shape {_half_shape(operand, axis)}, got {gradient.shape}")
+        result, target = work.allocated(operand.shape, operand.storage)
+        values, dvalues = work.contiguous(operand), target.pointer
+        apart = columns * _storage.itemsize(operand.storage)
+        work.native.run_elementwise(
+            work.place,
+            "gated_backward",
+            NUMBER,
+            _storage.NUMBERS[operand.storage],
+            [(work.contiguous(gradient), 0.0), (values + apart, 0.0), (values, 0.0)],
+            [dvalues + apart, dvalues],
+            gradient.size,
+            columns=columns,
+            halved_inputs=[1, 2],
+            halved_outputs=True,
+        )
     return result

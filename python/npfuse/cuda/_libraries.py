@@ -8,6 +8,9 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+OF_KNOWN_STREAMS = {"torch", "cupy", "numba"}
+"""Libraries whose current stream can be asked for."""
+
 
 def library_of(array: Any) -> str:
     """Return the name of the package that an array comes from."""
@@ -26,13 +29,15 @@ def current_stream(library: str, device: int) -> int:
 
 def address_of_stream(stream: Any) -> int:
     """Return the address of a stream of any library: an integer, or what has one."""
+    address = stream
     if hasattr(stream, "__cuda_stream__"):
-        return int(stream.__cuda_stream__()[1])
-    for name in ("cuda_stream", "ptr"):  # of torch, of CuPy
-        if hasattr(stream, name):
-            return int(getattr(stream, name))
-    if hasattr(stream, "handle"):  # of Numba
-        return int(getattr(stream.handle, "value", stream.handle) or 0)
-    if isinstance(stream, bool) or not isinstance(stream, int) or stream < 0:
+        address = stream.__cuda_stream__()[1]
+    elif hasattr(stream, "cuda_stream"):  # of PyTorch
+        address = stream.cuda_stream
+    elif hasattr(stream, "ptr"):  # of CuPy
+        address = stream.ptr
+    elif hasattr(stream, "handle"):  # of Numba
+        address = getattr(stream.handle, "value", stream.handle) or 0
+    if isinstance(address, bool) or not isinstance(address, int) or not 0 <= address < 2**64:
         raise TypeError(f"stream must be a CUDA stream or its address, got {stream!r}")
-    return stream
+    return address

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from npfuse import losses as on_cpu
 from npfuse._loss import Loss
 from npfuse.cuda import _device, _storage
-from npfuse.cuda._operands import Operand, is_number
-from npfuse.cuda._row_losses import RowCall
+from npfuse.cuda._operands import Operand, is_number, number_of
+from npfuse.cuda._row_losses import call_rows
 from npfuse.cuda._settings import checked_flag, checked_number, checked_reduction, named
 from npfuse.cuda._work import Work
 
@@ -43,39 +43,36 @@ def _call(name: str, wants_value: bool, wants_gradient: bool, pred: Any, target:
     parameters = [checked_number(key, settings[key], domain) for key, _, domain in entry.parameters]
     variant = sum(checked_flag(key, settings[key]) << bit for bit, (key, _) in enumerate(entry.flags))
 
-    work = Work("pred", pred, settings["stream"])
-    prediction = work.take("pred", pred)
-    storage = prediction.storage
-    extra = {"target": target, **{key: settings[key] for key, _, _ in entry.operands}}
-    inputs: list[Operand | float] = [prediction]
-    for key, value in extra.items():
-        inputs.append(float(value) if is_number(value) else _fitting(work, key, value, prediction))
-    weight = None if settings["weight"] is None else _fitting(work, "weight", settings["weight"], prediction)
+    with Work("pred", pred, settings["stream"]) as work:
+        prediction = work.take("pred", pred)
+        storage = prediction.storage
+        extra = {"target": target, **{key: settings[key] for key, _, _ in entry.operands}}
+        inputs: list[Operand | float] = [prediction]
+        for key, value in extra.items():
+            inputs.append(number_of(key, value) if is_number(value) else _fitting(work, key, value, prediction))
+        weight = None if settings["weight"] is None else _fitting(work, "weight", settings["weight"], prediction)
 
-    gradient = work.output("out", settings["out"], prediction.shape, storage) if wants_gradient else None
-    values = work.allocated(prediction.shape, storage) if wants_value and reduction == "none" else None
-    total = work.allocated((), "float64") if wants_value and reduction != "none" else None
-    targets = (gradient[1],) if gradient else ()
-    n = prediction.size
-    divisor = float(n) if reduction == "mean" and n else 1.0
-    address = work.writing(gradient[1]) if gradient else 0
-    work.native.run_loss(
-        work.place,
-        entry.number,
-        _storage.NUMBERS[storage],
-        work.given(inputs, prediction.shape, targets),
-        0 if weight is None else work.contiguous(weight, prediction.shape, avoid=targets),
-        values[1].pointer if values else 0,
-        address,
-        work.memory(8 * (n // work.native.loss_block_length + 1)),
-        n,
-        variant,
-        parameters,
-        1.0 / divisor,
-        divisor,
-        total[1].pointer if total else 0,
-    )
-    work.written()
+        gradient = work.output("out", settings["out"], prediction.shape, storage) if wants_gradient else None
+        values = work.allocated(prediction.shape, storage) if wants_value and reduction == "none" else None
+        total = work.allocated((), "float64") if wants_value and reduction != "none" else None
+        n = prediction.size
+        divisor = float(n) if reduction == "mean" and n else 1.0
+        work.native.run_loss(
+            work.place,
+            entry.number,
+            _storage.NUMBERS[storage],
+            work.given(inputs, prediction.shape),
+            0 if weight is None else work.contiguous(weight, prediction.shape),
+            values[1].pointer if values else 0,
+            work.writing(gradient[1]) if gradient else 0,
+            work.memory(8 * (n // work.native.loss_block_length + 1)),
+            n,
+            variant,
+            parameters,
+            1.0 / divisor,
+            divisor,
+            total[1].pointer if total else 0,
+        )
     return _packed(values or total, gradient)
 
 
@@ -100,7 +97,7 @@ def _packed(value: tuple[Any, Operand] | None, gradient: tuple[Any, Operand] | N
 def _call_rows(
     name: str, wants_value: bool, wants_gradient: bool, pred: Any, target: Any, given: Mapping[str, Any]
 ) -> Any:
-    return _packed(*RowCall(name, pred, target, given).run(wants_value, wants_gradient))
+    return _packed(*call_rows(name, pred, target, given, wants_value, wants_gradient))
 
 
 def _functions(name: str) -> list[Function]:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from npfuse.cuda import _storage
-from npfuse.cuda._apart import Apart
+from npfuse.cuda._array import Array
 from npfuse.cuda._operands import Operand
+from npfuse.cuda._overlap import MemoryRanges, check_elements
 from npfuse.cuda._tables import NORM, dealt_out, uploaded
 from npfuse.cuda._work import Work
 from npfuse.optimizers._settings import positive
@@ -32,11 +33,14 @@ def norm_of(work: Work, operands: Sequence[Operand], addresses: Sequence[int]) -
     return norm
 
 
-def _taken(arrays: Sequence[Any], stream: Any) -> tuple[Work, list[Operand]]:
+def _checked(arrays: Any) -> Sequence[Any]:
     if not isinstance(arrays, (list, tuple)):
         raise TypeError(f"arrays must be a list of arrays, got {type(arrays).__name__}")
-    work = Work("arrays[0]", arrays[0], stream)
-    return work, [work.take(f"arrays[{i}]", array) for i, array in enumerate(arrays)]
+    return arrays
+
+
+def _taken(work: Work, arrays: Sequence[Any]) -> list[Operand]:
+    return [work.take(f"arrays[{i}]", array) for i, array in enumerate(arrays)]
 
 
 def global_norm(arrays: Sequence[Any], *, stream: Any = None) -> float:
@@ -54,10 +58,11 @@ def global_norm(arrays: Sequence[Any], *, stream: Any = None) -> float:
     float
         Infinite or NaN where a number is.
     """
-    if isinstance(arrays, (list, tuple)) and not arrays:
+    if not _checked(arrays):
         return 0.0
-    work, operands = _taken(arrays, stream)
-    return norm_of(work, operands, [work.contiguous(operand) for operand in operands])
+    with Work("arrays[0]", arrays[0], stream) as work:
+        operands = _taken(work, arrays)
+        return norm_of(work, operands, [work.contiguous(operand) for operand in operands])
 
 
 def clip_by_global_norm(arrays: Sequence[Any], max_norm: float, *, stream: Any = None) -> float:
@@ -78,19 +83,21 @@ def clip_by_global_norm(arrays: Sequence[Any], max_norm: float, *, stream: Any =
         The norm before. If it is not finite, nothing has changed.
     """
     largest = positive("max_norm", max_norm)
-    if isinstance(arrays, (list, tuple)) and not arrays:
+    if not _checked(arrays):
         return 0.0
-    work, operands = _taken(arrays, stream)
-    Apart(operands)
-    for operand in operands:
-        if not operand.writeable:
-            raise ValueError(f"{operand.name} is read-only")
-    addresses = [work.contiguous(operand) for operand in operands]
-    norm = norm_of(work, operands, addresses)
-    if math.isfinite(norm) and norm > largest:
-        for operand, address in zip(operands, addresses, strict=True):
-            work.writes(operand)
-            storage = _storage.NUMBERS[operand.storage]
-            work.native.scale(work.place, address, storage, operand.size, largest / norm)
-            work.put(operand, address)
+    with Work("arrays[0]", arrays[0], stream) as work:
+        operands = _taken(work, arrays)
+        MemoryRanges(operands)
+        for operand in operands:
+            if not operand.writeable:
+                raise ValueError(f"{operand.name} is read-only")
+            check_elements(operand)
+        addresses = [work.contiguous(operand) for operand in operands]
+        norm = norm_of(work, operands, addresses)
+        if math.isfinite(norm) and norm > largest:
+            work.use([array._memory for array in arrays if isinstance(array, Array)], is_written=True)
+            for operand, address in zip(operands, addresses, strict=True):
+                storage = _storage.NUMBERS[operand.storage]
+                work.native.scale(work.place, address, storage, operand.size, largest / norm)
+                work.put(operand, address)
     return norm

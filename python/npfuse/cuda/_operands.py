@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
 from npfuse.cuda import _device, _libraries, _storage, _torch
 from npfuse.cuda._array import Array
+from npfuse.cuda._device import Place
 from npfuse.cuda._storage import itemsize
-from npfuse.cuda._where import Where
 
 
 class Operand:
@@ -65,15 +66,10 @@ class Operand:
         """Return other numbers of the same memory, from an offset on."""
         return Operand(self.name, self.owner, self.pointer + offset, self.storage, shape, strides, self.writeable)
 
-    def overlaps(self, other: Operand) -> bool:
-        """Return whether the two may share memory."""
-        return self.low < other.high and other.low < self.high and self.size > 0 and other.size > 0
-
-    def stands_like(self, other: Operand) -> bool:
-        """Return whether the two are the same memory, element by element."""
-        if self.pointer != other.pointer or self.shape != other.shape:
-            return False
-        return (self.is_contiguous and other.is_contiguous) or self.strides == other.strides
+    @property
+    def layout(self) -> tuple[int, int, tuple[int, ...], tuple[int, ...]]:
+        """The address, the bytes of an item, shape and strides: where the numbers lie."""
+        return self.pointer, itemsize(self.storage), self.shape, self.strides
 
 
 def dense_strides(shape: tuple[int, ...], item: int) -> tuple[int, ...]:
@@ -95,6 +91,14 @@ def is_number(value: Any) -> bool:
     return getattr(value, "shape", ()) == () and not speaks_a_protocol(value) and hasattr(value, "__float__")
 
 
+def number_of(name: str, value: Any) -> float:
+    """Return a number as float."""
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{name} must be a number that float64 holds, got a larger integer") from None
+
+
 def speaks_a_protocol(value: Any) -> bool:
     """Return whether something can say where its memory is, be it on a GPU or not."""
     return isinstance(value, Array) or hasattr(value, "__dlpack_device__") or has_interface(value)
@@ -105,18 +109,21 @@ def has_interface(value: Any) -> bool:
     return hasattr(type(value), "__cuda_array_interface__") and not hasattr(value, "__dlpack_device__")
 
 
-def device_of(name: str, array: Any) -> int:
-    """Return the number of the GPU that an array lies on."""
+def device_of(name: str, array: Any) -> int | None:
+    """Return the number of the GPU that an array lies on; None where it is empty and has no memory."""
     if isinstance(array, Array):
         return array.device
     if _torch.is_plain(array):
         return _torch.number_of_gpu(array)
     native = _device.native()
     if has_interface(array):
-        device = native.device_of(array.__cuda_array_interface__["data"][0])
+        interface = Interface(name, array)
+        if not math.prod(interface.shape):
+            return None
+        device = native.device_of(interface.pointer)
     elif hasattr(array, "__dlpack_device__"):
-        kind, number = array.__dlpack_device__()
-        device = int(number) if int(kind) == native.dlpack_kind else -1
+        kind, number = _dlpack_device(name, array)
+        device = number if kind == native.dlpack_kind else -1
     else:
         raise TypeError(
             f"{name} must be an array on a GPU (CuPy, PyTorch, Numba, JAX, npfuse.cuda.asarray), "
@@ -127,50 +134,99 @@ def device_of(name: str, array: Any) -> int:
     return int(device)
 
 
+def _dlpack_device(name: str, array: Any) -> tuple[int, int]:
+    device = array.__dlpack_device__()
+    try:
+        kind, number = (operator.index(part) for part in device)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}.__dlpack_device__() must return two integers, got {device!r}") from None
+    return kind, number
+
+
 def check_device(name: str, array: Any, number: int) -> None:
     """Refuse an array that is not on the GPU of that number."""
     device = device_of(name, array)
-    if device != number:
+    if device not in (number, None):
         raise ValueError(f"{name} is on GPU {device}, but the arrays before it are on GPU {number}")
 
 
-def operand_of(name: str, array: Any, where: Where) -> Operand:
+def operand_of(name: str, array: Any, where: Place) -> Operand:
     """Return an array as an operand of work somewhere, whose stream will wait for what fills it."""
-    if isinstance(array, Array):
-        return Operand(name, array, array.on(where.place, where.stream), array._storage, array.shape)
+    if isinstance(array, Array):  # for which `Work` waits
+        return Operand(name, array, array._pointer, array._storage, array.shape)
     if _torch.is_plain(array):
         return _from_torch(name, array, where)
-    return _from_interface(name, array, where) if has_interface(array) else _from_dlpack(name, array, where)
+    operand = _from_interface(name, array, where) if has_interface(array) else _from_dlpack(name, array, where)
+    item = itemsize(operand.storage)
+    if item and operand.size and any(address % item for address in (operand.pointer, *(operand._strides or ()))):
+        raise ValueError(f"{name} must be aligned to its items of {item} bytes")
+    return operand
 
 
-def _from_torch(name: str, tensor: Any, where: Where) -> Operand:
+def _from_torch(name: str, tensor: Any, where: Place) -> Operand:
     where.follow("torch")
     storage, strides = _torch.storage_of(tensor.dtype), _torch.strides_in_bytes(tensor)
     memory = tensor.untyped_storage()  # which stays, even if the tensor is given another
     return Operand(name, memory, tensor.data_ptr(), storage, tuple(tensor.shape), strides)
 
 
-def _from_interface(name: str, array: Any, where: Where) -> Operand:
-    interface = array.__cuda_array_interface__
-    if interface.get("mask") is not None:
-        raise TypeError(f"{name} is a masked array, which no kernel knows")
-    if interface.get("stream") is not None:
-        where.native.wait_for(where.place, int(interface["stream"]))
-    pointer, read_only = interface["data"]
-    storage = _storage.from_typestr(interface["typestr"])
-    shape, strides = tuple(interface["shape"]), interface.get("strides")
-    return Operand(name, array, int(pointer), storage, shape, strides and tuple(strides), not read_only)
+class Interface:
+    """What an array says through ``__cuda_array_interface__``, checked."""
+
+    def __init__(self, name: str, array: Any) -> None:
+        given = array.__cuda_array_interface__
+        try:
+            pointer, self.read_only = given["data"]
+            self.pointer = operator.index(pointer or 0)
+            self.shape = tuple(operator.index(length) for length in given["shape"])
+            strides = given.get("strides")
+            self.strides = None if strides is None else tuple(operator.index(stride) for stride in strides)
+            self.storage = _storage.from_typestr(given["typestr"])
+            stream = given.get("stream")
+            self.stream = None if stream is None else operator.index(stream)
+            is_right = self.pointer >= 0 and all(length >= 0 for length in self.shape) and self.stream != 0
+            is_right &= self.strides is None or len(self.strides) == len(self.shape)
+            is_right &= self.pointer > 0 or not math.prod(self.shape)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            is_right = False
+        if not is_right:
+            raise TypeError(f"{name}.__cuda_array_interface__ must be as its standard has it, got {given!r}")
+        if given.get("mask") is not None:
+            raise TypeError(f"{name} must not be a masked array")
 
 
-def _from_dlpack(name: str, array: Any, where: Where) -> Operand:
-    try:
-        capsule = array.__dlpack__(stream=where.stream or 1)  # 1 is the default stream
-    except (BufferError, RuntimeError, TypeError) as error:
-        raise TypeError(f"{name} cannot be handed over: {error}") from error
-    borrowed = where.native.Borrowed(capsule)
+def _from_interface(name: str, array: Any, where: Place) -> Operand:
+    interface = Interface(name, array)
+    library = _libraries.library_of(array)
+    if interface.stream is not None:
+        where.follow_stream(f"{library}, {interface.stream}", interface.stream)
+    if library in _libraries.OF_KNOWN_STREAMS:
+        where.follow(library)
+    writeable = not interface.read_only
+    return Operand(name, array, interface.pointer, interface.storage, interface.shape, interface.strides, writeable)
+
+
+def _from_dlpack(name: str, array: Any, where: Place) -> Operand:
+    library = _libraries.library_of(array)
+    if library in _libraries.OF_KNOWN_STREAMS:
+        where.follow(library)
+    borrowed = where.native.Borrowed(_capsule_of(name, array, where))
+    if borrowed.kind != where.native.dlpack_kind or (borrowed.device != where.device and math.prod(borrowed.shape)):
+        raise ValueError(f"{name} must be on GPU {where.device}, got DLPack device {borrowed.kind, borrowed.device}")
     storage = _storage.from_dlpack(*borrowed.dtype)
     item = itemsize(storage)
     strides = tuple(item * stride for stride in borrowed.strides)
     # JAX's arrays are not to be written to, which the protocol's first version cannot say.
-    writeable = _libraries.library_of(array) not in {"jax", "jaxlib"}
+    writeable = not borrowed.is_read_only and library not in {"jax", "jaxlib"}
     return Operand(name, borrowed, borrowed.pointer, storage, borrowed.shape, strides, writeable)
+
+
+def _capsule_of(name: str, array: Any, where: Place) -> Any:
+    stream = where.stream or 1  # as the protocol calls the default stream
+    try:
+        try:
+            return array.__dlpack__(stream=stream, max_version=where.native.dlpack_version)
+        except TypeError:  # of the protocol's first version
+            return array.__dlpack__(stream=stream)
+    except (BufferError, RuntimeError, TypeError, ValueError) as error:
+        raise TypeError(f"{name} cannot be handed over: {error}") from error

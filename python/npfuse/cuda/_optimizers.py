@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from npfuse import _native, optimizers
 from npfuse.cuda import _storage
 from npfuse.cuda._array import Array, asarray
+from npfuse.cuda._settings import checked_index
 from npfuse.cuda._updater import Updater
 from npfuse.cuda._work import Work
 from npfuse.optimizers._settings import positive
@@ -20,26 +21,27 @@ class OnDevice(optimizers.Optimizer):
     """What an optimizer does otherwise when its arrays are on a GPU."""
 
     def _new_updater(self) -> Updater:
-        return Updater(self._kernel, len(_native.optimizers[self._kernel]["states"]), self._seed)
+        return Updater(self._kernel, self._seed)
 
     def _dtype_name(self, param: Any) -> str:
-        return Work("params", param, 0).take_any("params", param).storage
+        with Work("params", param, None) as work:
+            return work.take_any("params", param).storage
 
     def _new_state(self, param: Any) -> dict[str, Any]:
-        work = Work("params", param, None)
-        operand = work.take("params", param)
-        dtype = np.float64 if operand.storage == "float64" else np.float32
-        initial = self._initial_state()
+        with Work("params", param, None) as work:
+            operand = work.take("params", param)
+            dtype = np.float64 if operand.storage == "float64" else np.float32
+            initial = self._initial_state()
 
-        def on_device(numbers: NDArray[Any]) -> Array:
-            return asarray(numbers, device=work.device, stream=work.stream)
+            def on_device(numbers: NDArray[Any]) -> Array:
+                return asarray(numbers, device=work.device, stream=work.stream)
 
-        state = {
-            name: on_device(np.full(operand.shape, initial.get(name, 0.0), dtype))
-            for name in _native.optimizers[self._kernel]["states"]
-        }
-        if _storage.itemsize(operand.storage) == 2 and self._master_weights:
-            state["master"] = on_device(work.numbers(operand).astype(np.float32))
+            state = {
+                name: on_device(np.full(operand.shape, initial.get(name, 0.0), dtype))
+                for name in _native.optimizers[self._kernel]["states"]
+            }
+            if _storage.itemsize(operand.storage) == 2 and self._master_weights:
+                state["master"] = on_device(work.numbers(operand).astype(np.float32))
         return state
 
     def _saved(self, value: Any) -> NDArray[Any]:
@@ -93,6 +95,7 @@ class OnDevice(optimizers.Optimizer):
         """
         if not self._steps_rows:
             raise TypeError(f"{type(self).__name__} moves rows that have no gradient; take SGD, Adagrad, Adam or AdamW")
+        index = checked_index("index", index)
         if not 0 <= index < len(self._state):
             raise IndexError(f"index must be at least 0 and less than {len(self._state)}, got {index}")
         numbers = _checked_rows(rows, tuple(self.params[index].shape))
@@ -110,7 +113,7 @@ class OnDevice(optimizers.Optimizer):
 
 
 def _checked_rows(rows: Any, shape: Sequence[int]) -> NDArray[np.int64]:
-    if not isinstance(rows, np.ndarray) or rows.dtype.kind not in "iu":
+    if not isinstance(rows, np.ndarray) or isinstance(rows, np.ma.MaskedArray) or rows.dtype.kind not in "iu":
         raise TypeError(f"rows must be a NumPy array of integers, got {getattr(rows, 'dtype', type(rows).__name__)}")
     if not shape:
         raise ValueError("the parameter has no rows: it is 0-dimensional")

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from npfuse.cuda import _device, _storage
+from npfuse.cuda._array import host_array
 from npfuse.cuda._operands import Operand
-from npfuse.cuda._settings import checked_number, checked_reduction, named
+from npfuse.cuda._settings import checked_index, checked_number, checked_reduction, named
 from npfuse.cuda._work import Work, along, checked_axis, without
 
 Result = tuple[Any, Operand]
@@ -26,39 +26,49 @@ class Entry(NamedTuple):
     takes_probabilities: bool
 
 
+def call_rows(
+    name: str, pred: Any, target: Any, given: Mapping[str, Any], wants_value: bool, wants_gradient: bool
+) -> tuple[Result | None, Result | None]:
+    """Return the value and the gradient of a loss, whichever is wanted."""
+    entry = Entry(*_device.native().row_losses[name])
+    defaults = {key: default for key, default, _ in entry.parameters}
+    common = {"axis": -1, "weight": None, "ignore_index": -100, "reduction": "mean", "out": None, "stream": None}
+    settings = named(name, {**common, **defaults}, given)
+    with Work(entry.prediction, pred, settings["stream"]) as work:
+        return RowCall(work, entry, settings, pred, target).run(wants_value, wants_gradient)
+
+
 class RowCall:
     """One call: its operands, checked."""
 
-    def __init__(self, name: str, pred: Any, target: Any, given: Mapping[str, Any]) -> None:
-        self.entry = Entry(*_device.native().row_losses[name])
-        defaults = {key: default for key, default, _ in self.entry.parameters}
-        common = {"axis": -1, "weight": None, "ignore_index": -100, "reduction": "mean", "out": None, "stream": None}
-        settings = named(name, {**common, **defaults}, given)
+    def __init__(self, work: Work, entry: Entry, settings: Mapping[str, Any], pred: Any, target: Any) -> None:
+        self.work, self.entry = work, entry
         self.reduction = checked_reduction(settings["reduction"])
-        self.parameters = [checked_number(key, settings[key], domain) for key, _, domain in self.entry.parameters]
-        self.ignore_index = operator.index(settings["ignore_index"])
+        self.parameters = [checked_number(key, settings[key], domain) for key, _, domain in entry.parameters]
+        self.ignore_index = checked_index("ignore_index", settings["ignore_index"])
         self.out = settings["out"]
-
-        self.work = Work(self.entry.prediction, pred, settings["stream"])
-        self.pred = self.work.take(self.entry.prediction, pred)
+        self.pred = work.take(entry.prediction, pred)
         if not self.pred.shape:
-            raise ValueError(f"{self.entry.prediction} has no dimension; it needs one for the classes")
+            raise ValueError(f"{entry.prediction} must have a dimension for the classes, got none")
         axis = checked_axis(settings["axis"], self.pred)
         self.along = along(self.pred.shape, axis)
         self.heads = without(self.pred.shape, axis)
         self.class_weights = 0 if settings["weight"] is None else self._weights(settings["weight"])
-        self.target = self.work.take_any("target", target)
+        self.target = work.take_any("target", target)
         self.has_labels = self.target.storage in _storage.INTEGERS
         self._check_target()
 
     def _weights(self, weight: Any) -> int:
         """Return where the class weights are, in double."""
-        numbers = np.asarray(weight) if isinstance(weight, (list, tuple, np.ndarray)) else None
-        if numbers is None:
+        if isinstance(weight, (list, tuple, np.ndarray)):
+            numbers = host_array("weight", weight)
+        else:
             numbers = self.work.numbers(self.work.take("weight", weight))
         classes = self.along[1]
         if numbers.shape != (classes,):
-            raise ValueError(f"weight has shape {numbers.shape}; it must be ({classes},), one weight for each class")
+            raise ValueError(f"weight must be of shape ({classes},), one number for each class, got {numbers.shape}")
+        if numbers.dtype.kind not in "fiu" and numbers.dtype.name != "bfloat16":
+            raise TypeError(f"weight must be of real numbers, got {numbers.dtype}")
         doubles = numbers.astype(np.float64)
         for i in np.flatnonzero(doubles < 0)[:1]:
             raise ValueError(f"weight[{i}] is {doubles[i]}; class weights must be at least 0")
@@ -86,18 +96,17 @@ class RowCall:
 
     def run(self, wants_value: bool, wants_gradient: bool) -> tuple[Result | None, Result | None]:
         """Return the value and the gradient, whichever is wanted."""
-        work, rows, classes = self.work, self.along[0], self.along[1]
+        work, rows = self.work, self.along[0]
         gradient = work.output("out", self.out, self.pred.shape, self.pred.storage) if wants_gradient else None
-        written = tuple([gradient[1]] if gradient else [])
-        target = work.contiguous(self.target, avoid=written)
+        target = work.contiguous(self.target)
         call = work.native.RowLossCall(
-            work.contiguous(self.pred, avoid=written),
+            work.contiguous(self.pred),
             0 if self.has_labels else target,
             target if self.has_labels else 0,
             self.target.storage == "int64",
             self.ignore_index,
             self.class_weights,
-            self.along if classes else (0, *self.along[1:]),
+            self.along,
         )
         weighed = self.has_labels or (self.class_weights and self.reduction == "mean")  # which checks labels, too
         divisor = self._total_weight(call) if weighed else float(rows)
@@ -106,7 +115,6 @@ class RowCall:
         is_spread_out = wants_value and self.reduction == "none"
         values = work.allocated(self.heads, self.pred.storage) if is_spread_out else None
         total = work.allocated((), "float64") if wants_value and not is_spread_out else None
-        address = work.writing(gradient[1]) if gradient else 0
         work.native.run_row_loss(
             work.place,
             self.entry.number,
@@ -114,13 +122,12 @@ class RowCall:
             call,
             self.parameters,
             1.0 / divisor if divisor else 0.0,
-            address,
+            work.writing(gradient[1]) if gradient else 0,
             values[1].pointer if values else 0,
             work.memory(8 * (rows + rows // 16 + 1)),
             divisor or 1.0,
             total[1].pointer if total else 0,
         )
-        work.written()
         return values or total, gradient
 
     def _total_weight(self, call: Any) -> float:

@@ -17,16 +17,14 @@ REDUCING = {"logsumexp"}
 
 def _forward(name: str, index: int) -> Function:
     def function(x: Any, /, axis: int = -1, *, out: Any = None, stream: Any = None) -> Any:
-        work = Work("x", x, stream)
-        operand = work.take("x", x)
-        axis = checked_axis(axis, operand)
-        shape = without(operand.shape, axis) if name in REDUCING else operand.shape
-        result, target = work.output("out", out, shape, operand.storage)
-        address = work.writing(target)
-        inputs = [work.contiguous(operand, avoid=(target,))]
-        storage = _storage.NUMBERS[operand.storage]
-        work.native.run_rows(work.place, index, False, storage, inputs, address, *along(operand.shape, axis))
-        work.written()
+        with Work("x", x, stream) as work:
+            operand = work.take("x", x)
+            axis = checked_axis(axis, operand)
+            shape = without(operand.shape, axis) if name in REDUCING else operand.shape
+            result, target = work.output("out", out, shape, operand.storage)
+            inputs, address = [work.contiguous(operand)], work.writing(target)
+            storage = _storage.NUMBERS[operand.storage]
+            work.native.run_rows(work.place, index, False, storage, inputs, address, *along(operand.shape, axis))
         return result
 
     returns = "of the shape of `x`, less the axis" if name in REDUCING else "of the shape of `x`"
@@ -37,19 +35,17 @@ def _backward(name: str, index: int) -> Function:
     second = "x" if name in REDUCING else "y"
 
     def function(dy: Any, second_operand: Any, /, axis: int = -1, *, out: Any = None, stream: Any = None) -> Any:
-        work = Work(second, second_operand, stream)
-        operand = work.take(second, second_operand)
-        axis = checked_axis(axis, operand)
-        gradient = work.take("dy", dy, operand.storage)
-        shape = without(operand.shape, axis) if name in REDUCING else operand.shape
-        if gradient.shape != shape:
-            raise ValueError(f"dy must be of shape {shape}, got {gradient.shape}")
-        result, target = work.output("out", out, operand.shape, operand.storage)
-        address = work.writing(target)
-        inputs = [work.contiguous(each, avoid=(target,)) for each in (gradient, operand)]
-        storage = _storage.NUMBERS[operand.storage]
-        work.native.run_rows(work.place, index, True, storage, inputs, address, *along(operand.shape, axis))
-        work.written()
+        with Work(second, second_operand, stream) as work:
+            operand = work.take(second, second_operand)
+            axis = checked_axis(axis, operand)
+            gradient = work.take("dy", dy, operand.storage)
+            shape = without(operand.shape, axis) if name in REDUCING else operand.shape
+            if gradient.shape != shape:
+                raise ValueError(f"dy must be of shape {shape}, got {gradient.shape}")
+            result, target = work.output("out", out, operand.shape, operand.storage)
+            inputs, address = [work.contiguous(each) for each in (gradient, operand)], work.writing(target)
+            storage = _storage.NUMBERS[operand.storage]
+            work.native.run_rows(work.place, index, True, storage, inputs, address, *along(operand.shape, axis))
         return result
 
     what = "input" if second == "x" else "output"

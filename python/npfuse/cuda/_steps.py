@@ -24,7 +24,7 @@ stream of any library or its address, the current one of the gradient's library 
 def _take(
     stream: Any, kernel: str, param: Any, grad: Any, states: tuple[Any, ...], settings: tuple[float, ...]
 ) -> None:
-    updater = Updater(kernel, len(states), None, single=True)
+    updater = Updater(kernel, None, single=True)
     updater.add([param], [states], 0)
     updater.stream = stream
     updater.step([grad], [settings], 1.0, False, math.inf)

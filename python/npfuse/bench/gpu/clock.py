@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from npfuse import cuda
 from npfuse.bench.gpu.task import Call
+from npfuse.cuda import _device
 
 
 class Clock:
@@ -62,7 +63,8 @@ class Clock:
 
     def copy(self, target: cuda.Array, source: cuda.Array) -> Call:
         """Return the device's own copy of one array to another."""
-        addresses = target.on(self.place, 0), source.on(self.place, 0)
+        here = _device.Place(self.device, 0)
+        addresses = target.on(here, is_written=True), source.on(here, is_written=False)
         size = source.size * source.dtype.itemsize
         return lambda: self.native.copy(self.place, *addresses, size)
 
