@@ -6,7 +6,8 @@ that waits for, is done. Memory is filled with NaN when it is given back.
 
 import gc
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -169,18 +170,18 @@ def test_a_locked_buffer_may_be_changed_when_the_copy_returns(runtime: Runtime) 
         runtime.pin(buffer.ctypes.data, 0)
 
 
-def run(seed: int) -> None:
+def run(seed: int, streams: Sequence[int] = STREAMS) -> None:
     """Do at random what arrays can be used for, on random streams, and the same on the CPU."""
     random = np.random.default_rng(seed)
     on_cpu = [numbers(k) for k in range(4)]
-    on_gpu = [cuda.asarray(array, stream=int(random.choice(STREAMS))) for array in on_cpu]
+    on_gpu = [cuda.asarray(array, stream=int(random.choice(streams))) for array in on_cpu]
     optimizers = cuda.SGD(on_gpu[:1], lr=0.1, momentum=0.5), nf.SGD(on_cpu[:1], lr=0.1, momentum=0.5)
 
     def one() -> int:
         return int(random.integers(1, len(on_cpu)))
 
     for _ in range(40):
-        stream, source, target = int(random.choice(STREAMS)), one(), one()
+        stream, source, target = int(random.choice(streams)), one(), one()
         match random.integers(7):
             case 0:
                 cuda.tanh(on_gpu[source], out=on_gpu[target], stream=stream)
@@ -228,6 +229,65 @@ def test_threads_may_use_streams_of_their_own(device: Device) -> None:
     for thread in threads:
         thread.join()
     assert not errors
+
+
+@pytest.fixture
+def on_gpu() -> Iterator[Any]:
+    """PyTorch and a GPU, whose streams are real."""
+    if reason := _device.reason_against():
+        pytest.skip(reason)
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("PyTorch sees no GPU")
+    with device_of_kind("gpu"):
+        yield torch
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("seed", range(10))
+def test_any_work_on_any_streams_of_a_gpu(on_gpu: Any, seed: int) -> None:
+    streams = [on_gpu.cuda.Stream() for _ in range(3)]
+    run(seed, [0, 2, *(stream.cuda_stream for stream in streams)])
+
+
+@pytest.mark.cuda
+def test_a_stream_that_pytorch_captures_is_refused(on_gpu: Any) -> None:
+    x = cuda.asarray(numbers())
+    stream, graph = on_gpu.cuda.Stream(), on_gpu.cuda.CUDAGraph()
+    with on_gpu.cuda.graph(graph, stream=stream):
+        with pytest.raises(RuntimeError, match="stream must not be captured"):
+            cuda.tanh(x, stream=stream)
+        on_gpu.ones(3, device="cuda")  # so that the graph is not empty
+    assert_same_bits(cuda.tanh(x, stream=stream).get(), nf.tanh(numbers()))
+
+
+@pytest.mark.cuda
+def test_pytorch_may_reuse_memory_that_another_stream_has_read(on_gpu: Any) -> None:
+    stream, expected = on_gpu.cuda.Stream(), nf.gelu(np.ones(10**7, np.float32))
+    for _ in range(5):
+        x = on_gpu.ones(10**7, device="cuda")
+        y = cuda.gelu(x, stream=stream)
+        del x
+        on_gpu.zeros(10**7, device="cuda")  # where x was
+        assert_same_bits(y.cpu().numpy(), expected)
+
+
+@pytest.mark.cuda
+def test_locked_memory_may_be_changed_when_the_copy_returns(on_gpu: Any) -> None:
+    buffer = on_gpu.ones(10**7).pin_memory().numpy()
+    x = cuda.asarray(buffer, stream=on_gpu.cuda.Stream())
+    buffer[:] = 0
+    assert (x.get() == 1).all()
+
+
+@pytest.mark.cuda
+def test_the_current_device_stays_the_current_one(on_gpu: Any) -> None:
+    if on_gpu.cuda.device_count() < 2:
+        pytest.skip("there is one GPU only")
+    for current in (0, 1):
+        with on_gpu.cuda.device(current):
+            cuda.tanh(cuda.asarray(numbers(), device=1 - current)).get()
+            assert on_gpu.cuda.current_device() == current
 
 
 def test_a_captured_stream_is_refused(runtime: Runtime) -> None:

@@ -46,7 +46,8 @@ struct RowLossBlock {
             run(pass, state);
         pass.each_row([&](int first) {
             if (!pass.is_own(first)) return;
-            const double value = state(first).ignored ? 0 : state(first).sums.value();
+            const bool counts = !state(first).ignored && call.rows.n > 0;  // no class, no loss
+            const double value = counts ? state(first).sums.value() : 0;
             call.values[pass.row(first)] = value;
             if (call.stored_values != nullptr)
                 from_compute(T(value), static_cast<S*>(call.stored_values)[pass.row(first)]);

@@ -30,6 +30,8 @@ void run(const Place& place, const std::string& family, std::size_t index, std::
     call.partial = static_cast<double*>(at(partial));
     std::tie(call.rows, call.columns, call.period) = shape;
     require(call.rows >= 0 && call.columns >= 0 && call.period >= 0, "lengths must be at least 0");
+    require(call.rows == 0 || call.columns == 0 || (output != 0 && partial != 0), "an output must have memory");
+    require(call.period == 0 || sums != 0, "sums must have memory");
     const UsePlace use(place);
     entries[index].launch[storage](call, place.stream());
 }

@@ -184,7 +184,8 @@ class Interface:
             self.storage = _storage.from_typestr(given["typestr"])
             stream = given.get("stream")
             self.stream = None if stream is None else operator.index(stream)
-            is_right = self.pointer >= 0 and all(length >= 0 for length in self.shape) and self.stream != 0
+            is_right = isinstance(given["typestr"], str)  # to NumPy, None is a dtype, too
+            is_right &= self.pointer >= 0 and all(length >= 0 for length in self.shape) and self.stream != 0
             is_right &= self.strides is None or len(self.strides) == len(self.shape)
             is_right &= self.pointer > 0 or not math.prod(self.shape)
         except (AttributeError, KeyError, TypeError, ValueError):
