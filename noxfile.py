@@ -38,13 +38,40 @@ def exhaustive(session):
 
 @nox.session
 def sanitize(session):
-    session.install(
-        ".[test]",
-        "--config-settings=cmake.args=--preset=sanitizers",
-        "--config-settings=cmake.build-type=RelWithDebInfo",
-        "--config-settings=build-dir=build/sanitizers",
-    )
+    install_sanitized(session, "sanitizers")
     session.run("pytest", *session.posargs, env=sanitizer_environment())
+
+
+@nox.session
+def threads(session):
+    """Concurrent callers under ThreadSanitizer."""
+    install_sanitized(session, "threads")
+    with session.chdir("tests"):
+        session.run(
+            "python", "-m", "reliability.stress", *(session.posargs or ["60"]), env=thread_sanitizer_environment()
+        )
+
+
+@nox.session
+def fuzz(session):
+    session.install(".[test]")
+    with session.chdir("tests"):
+        session.run("python", "-m", "fuzz.campaign", *session.posargs)
+
+
+@nox.session
+@nox.parametrize("numpy", ["numpy==1.26.*", "numpy>=2"])
+def neighbours(session, numpy):
+    """A share of the fuzzing with oldest and newest NumPy, flags of the interpreter, every instruction set."""
+    session.install(".[test]", numpy)
+    session.run("python", "tools/neighbours.py", *session.posargs)
+
+
+@nox.session
+def reliability(session):
+    """Every attack there is; needs hours, nox itself and g++."""
+    session.install(".[test,dev]")
+    session.run("python", "tools/reliability.py", "--write", "docs/reliability.md", *session.posargs)
 
 
 @nox.session
@@ -66,14 +93,35 @@ def bench(session):
     session.run("python", "-m", "npfuse", "bench", *session.posargs)
 
 
-def sanitizer_environment():
+def install_sanitized(session, preset):
+    """Install with a preset of CMakePresets.json; the kernels of this machine's instruction set only."""
+    session.install(
+        ".[test]",
+        f"--config-settings=cmake.args=--preset={preset}",
+        "--config-settings=cmake.build-type=RelWithDebInfo",
+        "--config-settings=cmake.define.NPFUSE_ISAS=native",
+        f"--config-settings=build-dir=build/{preset}",
+    )
+
+
+def preloaded(*names):
     """Python itself is built without sanitizers: their runtime, and what it intercepts, must be loaded before it."""
-    libraries = [
+    return " ".join(
         subprocess.check_output(["g++", f"-print-file-name={name}"], text=True).strip()
-        for name in ("libasan.so", "libubsan.so", "libstdc++.so")
-    ]
+        for name in (*names, "libstdc++.so")
+    )
+
+
+def thread_sanitizer_environment():
     return {
-        "LD_PRELOAD": " ".join(libraries),
+        "LD_PRELOAD": preloaded("libtsan.so"),
+        "TSAN_OPTIONS": "halt_on_error=0 exitcode=66 suppressions=reliability/interpreter.supp",
+    }
+
+
+def sanitizer_environment():
+    return {
+        "LD_PRELOAD": preloaded("libasan.so", "libubsan.so"),
         "ASAN_OPTIONS": "detect_leaks=0",  # the interpreter leaves much to the end of the process
         "UBSAN_OPTIONS": "print_stacktrace=1",
         "PYTHONMALLOC": "malloc",  # so that every overrun of an object is seen
