@@ -39,6 +39,7 @@ class Campaign:
     tries: collections.Counter[str] = field(default_factory=collections.Counter)
     arrays: int = 0
     failures: dict[str, list[str]] = field(default_factory=lambda: collections.defaultdict(list))
+    """By operation; of several only the first is shrunk and has a message."""
 
     def try_once(self, operation: Operation, seed: int) -> None:
         choices = Seeded(seed)
@@ -50,10 +51,8 @@ class Campaign:
             self.arrays += sum(1 for _ in arrays_in(case.arguments))
         except Wrong:
             self.tries[operation.name] += 1
-            if len(self.failures[operation.name]) < 3:
-                self.failures[operation.name].append(shrunk(self.check, operation, choices.record))
-            else:
-                self.failures[operation.name].append("")
+            first = not self.failures[operation.name]
+            self.failures[operation.name].append(shrunk(self.check, operation, choices.record) if first else "")
 
     def run(self, operations: list[Operation], seeds: Iterator[int], enough: Callable[[Campaign], bool]) -> None:
         """Go through the operations in turn until there is enough."""
@@ -106,7 +105,6 @@ def main() -> int:
     parser.add_argument("--bad", type=int, default=100_000, help="how many bad calls")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", help="operations whose name contains this")
-    parser.add_argument("--show", type=int, default=1, help="how many failures of each operation to print")
     options = parser.parse_args()
     operations = [operation for operation in OPERATIONS if options.only in operation.name]
     good, bad = Campaign(verify_good), Campaign(verify_bad)
@@ -114,9 +112,8 @@ def main() -> int:
     good.run(operations, seeds, lambda campaign: campaign.arrays >= options.arrays)
     bad.run(operations, seeds, lambda campaign: campaign.tries.total() >= options.bad)
     for campaign in (good, bad):
-        for messages in campaign.failures.values():
-            for message in messages[: options.show]:
-                print(message, "\n", "-" * 100, sep="")
+        for first, *_ in campaign.failures.values():
+            print(first, "\n", "-" * 100, sep="")
     print("| operation | calls | wrong | bad calls | not refused |\n|---|---|---|---|---|")
     for name in good.tries | bad.tries:
         columns = (good.tries[name], len(good.failures[name]), bad.tries[name], len(bad.failures[name]))
