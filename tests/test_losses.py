@@ -623,6 +623,7 @@ BAD_CALLS = [
     ),
     (lambda: nf.softmax_cross_entropy(X, LABELS, axis=1.0), TypeError, "axis must be an integer, got 1.0"),
     (lambda: nf.softmax_cross_entropy(X, LABELS, label_smoothing=2), ValueError, "label_smoothing is 2.0"),
+    (lambda: nf.nll_loss(X, LABELS, ignore_index=2**70), ValueError, "ignore_index must be an integer of 64 bits"),
     (lambda: nf.softmax_cross_entropy(1.0, 0), ValueError, "logits must have an axis for the classes, got a scalar"),
     (lambda: nf.nll_loss(X, X), TypeError, "target must be of integers"),
 ]

@@ -32,7 +32,12 @@ std::int64_t parse_integer(PyObject* argument, const char* name, std::int64_t de
     if (!PyIndex_Check(argument) || PyBool_Check(argument))
         throw py::type_error(std::string(name) + " must be an integer, got " + std::string(py::repr(argument)));
     const Py_ssize_t value = PyNumber_AsSsize_t(argument, PyExc_OverflowError);
-    if (value == -1 && PyErr_Occurred()) throw py::error_already_set();
+    if (value == -1 && PyErr_Occurred()) {
+        if (!PyErr_ExceptionMatches(PyExc_OverflowError)) throw py::error_already_set();
+        PyErr_Clear();
+        throw py::value_error(std::string(name) + " must be an integer of 64 bits, got " +
+                              std::string(py::repr(argument)));
+    }
     return value;
 }
 
