@@ -132,6 +132,7 @@ Use::~Use() {
 }
 
 StreamId id_of(Stream stream) {
+    if (stream == nullptr) return ~StreamId(0);  // of which there is one, and no need to ask
     StreamId id = 0;
     check(cudaStreamGetId(as_cuda(stream), &id), "stream cannot be used");
     return id;

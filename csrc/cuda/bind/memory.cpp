@@ -124,11 +124,13 @@ void check_memories(const Place& place, const Memories& memories) {
         require(memory != nullptr && memory->device() == place.device, "memory must be on the place's device");
 }
 
-void await_memories(const Place& place, const Memories& memories, bool is_written) {
-    check_memories(place, memories);
+void await_memories(const Place& place, const Memories& read, const Memories& written) {
+    check_memories(place, read);
+    check_memories(place, written);
     const UsePlace use(place);
     const StreamId id = id_of(place.stream());
-    for (Memory* memory : memories) memory->precede(place.stream(), id, is_written);
+    for (Memory* memory : read) memory->precede(place.stream(), id, false);
+    for (Memory* memory : written) memory->precede(place.stream(), id, true);
 }
 
 void used(const Place& place, const Memories& read, const Memories& written) {
@@ -194,7 +196,7 @@ void register_memory(py::module_& module) {
     module.def("current_device", &current_device);
     module.def("device_of", [](Address pointer) { return device_of(at(pointer)); });
     module.def("check_place", [](const Place& place) { const UsePlace use(place); });
-    module.def("await_memories", &await_memories, py::arg("place"), py::arg("memories"), py::arg("is_written"));
+    module.def("await_memories", &await_memories, py::arg("place"), py::arg("read"), py::arg("written"));
     module.def("used", &used, py::arg("place"), py::arg("read"), py::arg("written"));
     module.def("copy_in", [](const Place& place, Address target, const py::buffer& source) {
         const py::buffer_info info = source.request();

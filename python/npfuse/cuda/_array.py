@@ -53,13 +53,20 @@ class Array:
     def empty(cls, shape: tuple[int, ...], storage: str, device: int, stream: int) -> Array:
         """Return an uninitialised array; `storage` is the dtype's name, `stream` an address."""
         place = Place(device, stream)
+        array = cls.taken(shape, storage, place)
+        place.native.used(place.place, [], [array._memory])
+        return array
+
+    @classmethod
+    def taken(cls, shape: tuple[int, ...], storage: str, place: Place) -> Array:
+        """Return an array whose memory nobody waits for yet, for work at a place that says when it is used."""
         memory = place.native.Memory(place.place, math.prod(shape) * _storage.itemsize(storage))
-        place.native.used(place.place, [], [memory])
-        return cls(memory, shape, storage, device)
+        return cls(memory, shape, storage, place.device)
 
     def on(self, place: Place, *, is_written: bool) -> int:
         """Return where the numbers are for work at a place, which waits for what it must not overtake."""
-        place.native.await_memories(place.place, [self._memory], is_written)
+        memories = [self._memory]
+        place.native.await_memories(place.place, *(([], memories) if is_written else (memories, [])))
         return self._pointer
 
     def fill(self, numbers: NDArray[Any], place: Place) -> None:

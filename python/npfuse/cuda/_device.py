@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
@@ -64,19 +65,30 @@ def is_available() -> bool:
     return reason_against() is None
 
 
-class Place:
-    """A GPU and a stream of it, for Python, and as the compiled functions take them: `place`."""
+@lru_cache
+def _place(native: Any, device: int, stream: int) -> Any:
+    return native.Place(device, stream)
 
-    __slots__ = ("_followed", "device", "native", "place", "stream")
+
+class Place:
+    """A GPU and a stream of it."""
+
+    __slots__ = ("_followed", "_place", "device", "native", "stream")
 
     def __init__(self, device: int, stream: int) -> None:
         """Refuse a stream that is being captured into a graph."""
         self.native = native()
         self.device = device
-        self.place = self.native.Place(device, stream)
-        self.native.check_place(self.place)
-        self.stream: int = self.place.stream
+        self._place = _place(self.native, device, stream)
+        self.stream: int = self._place.stream
+        if self.stream != 0:  # before another library is asked to wait in that stream
+            self.native.check_place(self._place)
         self._followed: dict[str, int] = {}  # the current streams of libraries, and those that arrays name
+
+    @property
+    def place(self) -> Any:
+        """What the compiled functions are given."""
+        return self._place
 
     def follow(self, library: str) -> None:
         """Have the stream wait for the one on which a library works now."""
@@ -86,10 +98,10 @@ class Place:
     def follow_stream(self, name: str, stream: int) -> None:
         """Have the stream wait for another one, which `precede` makes wait for it in turn."""
         self._followed[name] = stream
-        self.native.wait_for(self.place, stream)
+        self.native.wait_for(self._place, stream)
 
     def precede(self) -> None:
         """Have the streams that were followed wait for what has been put into this one."""
         for stream in self._followed.values():
             if stream != self.stream:
-                self.native.wait_for(self.native.Place(self.device, stream), self.stream)
+                self.native.wait_for(_place(self.native, self.device, stream), self.stream)

@@ -18,8 +18,15 @@ def relation(output: Operand, operand: Operand) -> str:
     """Return whether an output and an operand are "separate", the same elements, "in_place", or neither, "partial"."""
     if output.high <= operand.low or operand.high <= output.low:
         return "separate"
+    if output.is_contiguous and operand.is_contiguous and same_memory(output, operand):
+        return "in_place"  # the other frequent answer that needs no call
     answer: str = _native.overlap(output.layout, operand.layout)
     return answer
+
+
+def same_memory(one: Operand, other: Operand) -> bool:
+    """Return whether two contiguous arrays are the same."""
+    return (one.pointer, one.storage, one.shape) == (other.pointer, other.storage, other.shape)
 
 
 def check_elements(output: Operand) -> None:

@@ -29,7 +29,7 @@ class Work(Place):
     waits for this work. Outputs are asked for before `contiguous`, which copies operands that they overlap.
     """
 
-    __slots__ = ("_aside", "_foreign", "_has_begun", "_kept", "_like", "_outputs", "_read", "_written")
+    __slots__ = ("_aside", "_foreign", "_has_begun", "_kept", "_like", "_outputs", "_read", "_to_await", "_written")
 
     def __init__(self, name: str, first: Any, stream: Any) -> None:
         native = _device.native()  # that there is a GPU comes before what is wrong with an array
@@ -48,6 +48,7 @@ class Work(Place):
         self._foreign: list[Any] = []  # owners of which nobody knows when and how they reuse memory
         self._read: list[Any] = []  # memory of ours
         self._written: list[Any] = []
+        self._to_await: tuple[list[Any], list[Any]] = ([], [])  # of these, what is read and written from now on
 
     def __enter__(self) -> Work:
         return self
@@ -59,7 +60,7 @@ class Work(Place):
             for operand, address in self._aside:
                 self.put(operand, address)
         if self._read or self._written:
-            self.native.used(self.place, self._read, self._written)
+            self.native.used(self._place, self._read, self._written)
         if self._foreign:
             on_loan.keep(self, self._foreign)
         self.precede()
@@ -81,15 +82,25 @@ class Work(Place):
         operand = operand_of(name, array, self)
         self._kept.append(operand.owner)
         if isinstance(array, Array):
-            self.use([array._memory], is_written=is_written)
+            self._to_await[is_written].append(array._memory)
         elif library_of(array) not in OF_KNOWN_STREAMS:
             self._foreign.append(operand.owner)
         return operand
 
     def use(self, memories: list[Any], *, is_written: bool) -> None:
-        """Wait for what must not be overtaken where memory of ours is used, and have others wait for this in turn."""
-        self.native.await_memories(self.place, memories, is_written)
-        (self._written if is_written else self._read).extend(memories)
+        """Use memory of ours: wait for what must not be overtaken, and have others wait for this in turn."""
+        self._to_await[is_written].extend(memories)
+
+    @property
+    def place(self) -> Any:
+        """What the compiled functions are given, whose stream waits for whatever the arrays so far are used for."""
+        read, written = self._to_await
+        if read or written:
+            self.native.await_memories(self._place, read, written)
+            self._read += read
+            self._written += written
+            self._to_await = ([], [])
+        return self._place
 
     def memory(self, size: int) -> int:
         """Return the address of memory for this call alone."""
@@ -99,7 +110,10 @@ class Work(Place):
 
     def allocated(self, shape: tuple[int, ...], storage: str) -> tuple[Any, Operand]:
         """Return a new array of the first one's library, and its operand."""
-        array = allocated_like(self._like, shape, storage, self.device, self.stream)
+        array = allocated_like(self._like, shape, storage, self)
+        if isinstance(array, Array):
+            self._written.append(array._memory)
+            return array, Operand("out", array, array._pointer, storage, shape)
         return array, self.take_any("out", array, is_written=True)
 
     def output(self, name: str, out: Any, shape: tuple[int, ...], storage: str) -> tuple[Any, Operand]:
@@ -126,9 +140,9 @@ class Work(Place):
         """
         self._has_begun = True
         spread = operand if shape is None else broadcast(operand, shape)
-        if spread.is_contiguous and not any(in_the_way(output, spread) for output in self._outputs):
-            return spread.pointer
-        return self._copied(spread)
+        if not spread.is_contiguous or (self._outputs and any(in_the_way(output, spread) for output in self._outputs)):
+            return self._copied(spread)
+        return spread.pointer
 
     def _copied(self, operand: Operand) -> int:
         item = _storage.itemsize(operand.storage)
