@@ -31,6 +31,19 @@ def tests(session):
 
 
 @nox.session
+def peers(session):
+    session.install(".[peers]")
+    session.run("pytest", "-m", "peers", *session.posargs)
+
+
+@nox.session
+def mutate(session):
+    session.install("scikit-build-core>=0.10", "pybind11>=3.0", "numpy>=2.0", "cmake>=3.21", "ninja")
+    session.install(*requirements_of("test"))
+    session.run("python", "tools/mutate.py", *session.posargs)
+
+
+@nox.session
 def exhaustive(session):
     session.install(".[test]")
     session.run("python", "tools/exhaustive.py", "--write", "docs/accuracy.md", *session.posargs)
@@ -91,6 +104,11 @@ def demo(session):
 def bench(session):
     session.install(".[bench]")
     session.run("python", "-m", "npfuse", "bench", *session.posargs)
+
+
+def requirements_of(extra):
+    """Return what an optional part of the project requires, where the project itself is not to be installed."""
+    return nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"][extra]
 
 
 def install_sanitized(session, preset):
