@@ -137,6 +137,7 @@ def test_nothing_of_an_instruction_set_is_shared_by_the_linker(tmp_path: Path) -
     lines = subprocess.run([nm, str(built)], capture_output=True, text=True, check=True).stdout.splitlines()
     symbols = [(line[17], line[19:]) for line in lines]
     namespace = f"{len(source.stem)}{source.stem}"  # as it stands in every mangled name that belongs to it
+    assert [name for kind, name in symbols if kind in "DR" and namespace in name], "where is the table?"
     assert not [name for kind, name in symbols if kind in "TDRBWVu" and namespace not in name]
     assert not [name for kind, name in symbols if kind == "U" and name.startswith(("_ZS", "_ZNS", "_Zn", "_Zd"))]
     assert not [name for _, name in symbols if "GLOBAL__sub_I" in name], "runs code when it is loaded"

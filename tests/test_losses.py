@@ -359,6 +359,8 @@ def test_threads_change_no_bit() -> None:
 
 def test_instruction_sets_change_no_bit() -> None:
     isas = [isa for isa in _native.config()["available_isas"] if isa not in WITHOUT_FMA]
+    if len(isas) < 2:
+        pytest.skip("this build has kernels of one instruction set with FMA for this CPU")
     results = []
     for isa in isas:
         environment = {**os.environ, "NPFUSE_ISA": isa, "PYTHONHASHSEED": "0"}
