@@ -8,15 +8,20 @@ from gpu import LAST_THREAD_FIRST, Device, device_of_kind, reason_against_host
 from npfuse.cuda import _device
 from table import DEFAULT_KERNELS, KERNELS
 
+FORWARD = [kernel for kernel in DEFAULT_KERNELS if not kernel.backward]
+PARAMETRIC = [kernel for kernel in DEFAULT_KERNELS if kernel.parameters]
+
 KERNELS_BY_ARGUMENT = {
     "any_kernel": KERNELS,
     "any_forward": [kernel for kernel in KERNELS if not kernel.backward],
     "any_backward": [kernel for kernel in KERNELS if kernel.backward],
     "kernel": DEFAULT_KERNELS,
-    "forward": [kernel for kernel in DEFAULT_KERNELS if not kernel.backward],
+    "forward": FORWARD,
     "backward": [kernel for kernel in DEFAULT_KERNELS if kernel.backward],
-    "parametric": [kernel for kernel in DEFAULT_KERNELS if kernel.parameters],
-    "unary": [kernel for kernel in DEFAULT_KERNELS if not kernel.parameters and not kernel.backward],
+    "parametric": PARAMETRIC,
+    "with_defaults": [kernel for kernel in PARAMETRIC if not kernel.function.required],
+    "through_origin": [kernel for kernel in FORWARD if kernel.activation.crosses_the_origin],
+    "unary": [kernel for kernel in FORWARD if not kernel.parameters],
     "binary": [kernel for kernel in DEFAULT_KERNELS if not kernel.parameters and kernel.backward],
 }
 

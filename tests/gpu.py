@@ -22,6 +22,7 @@ from types import ModuleType
 
 import ml_dtypes
 import numpy as np
+import pytest
 
 from npfuse import _native, cuda
 from npfuse.cuda import _device
@@ -198,6 +199,8 @@ class Device:
         self.kind = kind
         if kind.startswith("host"):
             self.module = compiled_for_the_host()
+        elif (reason := _device.reason_against()) is not None:
+            pytest.skip(reason)
         else:
             self.module = _device.load()
         self.runtime = Runtime(self.module) if kind.startswith("host") else None

@@ -37,15 +37,13 @@ def test_python_numbers_take_the_type_of_the_operands(parametric: Kernel, dtype:
 
 
 @pytest.mark.parametrize("dtype", STORAGE_TYPES)
-def test_defaults_take_the_type_of_the_operands(parametric: Kernel, dtype: type) -> None:
-    if parametric.function.required:
-        pytest.skip("no defaults")
+def test_defaults_take_the_type_of_the_operands(with_defaults: Kernel, dtype: type) -> None:
     x = np.linspace(-2, 2, 5).astype(dtype)
-    defaults = _native.activation_parameters[parametric.activation.name].values()
-    operands = parametric.operands(x)[: -len(defaults)]
-    result = parametric.function(*operands)
+    defaults = _native.activation_parameters[with_defaults.activation.name].values()
+    operands = with_defaults.operands(x)[: -len(defaults)]
+    result = with_defaults.function(*operands)
     assert result.dtype == dtype
-    np.testing.assert_array_equal(result, parametric.function(*operands, *(dtype(value) for value in defaults)))
+    np.testing.assert_array_equal(result, with_defaults.function(*operands, *(dtype(value) for value in defaults)))
 
 
 def test_a_parameter_keeps_its_precision_where_the_result_has_more(parametric: Kernel) -> None:

@@ -1,9 +1,11 @@
-"""Every optimizer against its textbook formula, torch, and what may happen to its arrays."""
+"""Every optimizer against its textbook formula, and what may happen to its arrays."""
 
 import os
 import subprocess
 import sys
+from itertools import product
 
+import ml_dtypes
 import numpy as np
 import pytest
 from numpy.lib.stride_tricks import as_strided
@@ -87,29 +89,6 @@ def test_ten_steps_follow_the_textbook(row, dtype):
     np.testing.assert_allclose(p, expected, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize("row", [row for row in OPTIMIZERS if row.torch], ids=str)
-def test_ten_steps_equal_those_of_torch(row):
-    torch = pytest.importorskip("torch", reason="torch is not installed")
-    rng = np.random.default_rng(5)
-    start = rng.standard_normal(1000).astype(np.float32)
-    p, theirs = start.copy(), torch.tensor(start.copy(), requires_grad=True)
-    ours = make(row, [p])
-    other = getattr(torch.optim, row.torch)([theirs], **row.options)
-    for _ in range(10):
-        g = rng.standard_normal(1000).astype(np.float32)
-        ours.step([g])
-        theirs.grad = torch.from_numpy(g)
-        other.step()
-    np.testing.assert_allclose(p, theirs.detach().numpy(), rtol=1e-6, atol=1e-6)
-
-
-@row_by_row
-def test_defaults_are_as_documented(row):
-    optimizer = row.cls([np.zeros(1, np.float32)])
-    for name, value in row.defaults.items():
-        assert optimizer.groups[0].get(name, value) == value
-
-
 def layouts(rng, shape, dtype):
     """The same numbers in every way that memory can hold them."""
     values = rng.standard_normal(shape).astype(dtype)
@@ -188,19 +167,17 @@ def test_the_place_in_a_cache_line_changes_no_bit(row):
 
 
 @row_by_row
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
-@pytest.mark.parametrize("grad_dtype", ["float16", "bfloat16", "float32", "float64"])
-def test_dtypes_mix(row, dtype, grad_dtype):
-    ml_dtypes = pytest.importorskip("ml_dtypes") if "bfloat16" in (dtype, grad_dtype) else None
-    dtype, grad_dtype = (ml_dtypes.bfloat16 if name == "bfloat16" else np.dtype(name) for name in (dtype, grad_dtype))
-    rng = np.random.default_rng(9)
-    p = rng.standard_normal(2500).astype(dtype)
-    g = rng.standard_normal(2500).astype(grad_dtype)
-    computing = np.float64 if dtype == np.float64 else np.float32
-    wide, wide_g = p.astype(computing), g.astype(computing)
-    make(row, [p]).step([g])
-    make(row, [wide]).step([wide_g])
-    assert p.tobytes() == wide.astype(dtype).tobytes()
+def test_dtypes_mix(row):
+    types = [np.float16, ml_dtypes.bfloat16, np.float32, np.float64]
+    for dtype, grad_dtype in product(types, types):
+        rng = np.random.default_rng(9)
+        p = rng.standard_normal(2500).astype(dtype)
+        g = rng.standard_normal(2500).astype(grad_dtype)
+        computing = np.float64 if dtype == np.float64 else np.float32
+        wide, wide_g = p.astype(computing), g.astype(computing)
+        make(row, [p]).step([g])
+        make(row, [wide]).step([wide_g])
+        assert p.tobytes() == wide.astype(dtype).tobytes(), f"{p.dtype} and {g.dtype}"
 
 
 def test_state_is_float32_for_half_types():
@@ -259,9 +236,7 @@ BAD_GRADIENTS = {
 
 
 @row_by_row
-@pytest.mark.parametrize("case", BAD_GRADIENTS)
-def test_bad_gradients_change_nothing(row, case):
-    change, error, message = BAD_GRADIENTS[case]
+def test_bad_gradients_change_nothing(row):
     rng = np.random.default_rng(10)
     shapes = [(3, 4), (2,), (5,)]
     params = [rng.standard_normal(shape).astype(np.float32) for shape in shapes]
@@ -269,9 +244,10 @@ def test_bad_gradients_change_nothing(row, case):
     optimizer = make(row, params)
     optimizer.step(grads)
     before = all_bytes(optimizer)
-    with pytest.raises(error, match=message):
-        optimizer.step(change(params, grads))
-    assert all_bytes(optimizer) == before
+    for change, error, message in BAD_GRADIENTS.values():
+        with pytest.raises(error, match=message):
+            optimizer.step(change(params, grads))
+        assert all_bytes(optimizer) == before, message
 
 
 def test_gradient_that_shares_memory_with_a_state_is_refused():
@@ -393,9 +369,11 @@ print(digest.hexdigest())
 
 
 def test_kernels_of_every_isa_give_the_same_bits():
+    isas = [isa for isa in _native.config()["available_isas"] if isa != "x86-64-v2"]  # whose bits are its own
+    if len(isas) < 2:
+        pytest.skip("this build has kernels of one instruction set with FMA for this CPU")
     digests = {}
-    for isa in _native.config()["available_isas"]:
+    for isa in isas:
         environment = {**os.environ, "NPFUSE_ISA": isa, "PYTHONPATH": os.pathsep.join(sys.path)}
         digests[isa] = subprocess.check_output([sys.executable, "-c", BITS_OF_EVERY_ROW], env=environment, text=True)
-    digests.pop("x86-64-v2", None)  # has no fused multiply-add: the same accuracy, other bits
-    assert len(set(digests.values())) <= 1, digests
+    assert len(set(digests.values())) == 1, digests

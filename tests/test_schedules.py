@@ -10,31 +10,6 @@ import npfuse as nf
 schedules = nf.schedules
 
 
-@pytest.mark.parametrize(
-    ("schedule", "name", "arguments"),
-    [
-        (schedules.step(0.5, every=7, factor=0.3), "StepLR", {"step_size": 7, "gamma": 0.3}),
-        (schedules.exponential(0.5, 0.9), "ExponentialLR", {"gamma": 0.9}),
-        (schedules.cosine(0.5, 40, final=0.1), "CosineAnnealingLR", {"T_max": 40, "eta_min": 0.1}),
-        (schedules.one_cycle(0.5, 40), "OneCycleLR", {"max_lr": 0.5, "total_steps": 40}),
-        (
-            schedules.one_cycle(0.5, 40, 0.6, 5.0, 7.0),
-            "OneCycleLR",
-            {"max_lr": 0.5, "total_steps": 40, "pct_start": 0.6, "div_factor": 5.0, "final_div_factor": 7.0},
-        ),
-    ],
-)
-def test_as_in_torch(schedule, name, arguments):
-    torch = pytest.importorskip("torch", reason="torch is not installed")
-    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.5)
-    theirs = getattr(torch.optim.lr_scheduler, name)(optimizer, **arguments)
-    for taken in range(40):
-        assert schedule(taken) == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-10)
-        optimizer.step()
-        if taken < 39:
-            theirs.step()
-
-
 def test_cosine_literally():
     schedule = schedules.cosine(2.0, 10, final=1.0)
     np.testing.assert_allclose([schedule(t) for t in range(10)], 1.5 + 0.5 * np.cos(np.pi * np.arange(10) / 10))

@@ -1,5 +1,7 @@
 """Zeros, infinities, corners and NaN: exactly what the table says."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -15,20 +17,17 @@ def test_values_of_the_table(kernel: Kernel, dtype: type) -> None:
     np.testing.assert_allclose(kernel(x), expected, rtol=np.finfo(dtype).eps, atol=0)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("place", [0, 1, 7, 31, 100])
-def test_nan_is_nan_wherever_it_stands(any_kernel: Kernel, dtype: type, place: int) -> None:
-    x = np.ones(101, dtype)
-    x[place] = np.nan
-    assert np.flatnonzero(np.isnan(any_kernel(x))).tolist() == [place]
+def test_nan_is_nan_wherever_it_stands(any_kernel: Kernel) -> None:
+    for dtype, place in product(DTYPES, [0, 1, 7, 31, 100]):
+        x = np.ones(101, dtype)
+        x[place] = np.nan
+        assert np.flatnonzero(np.isnan(any_kernel(x))).tolist() == [place]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_minus_zero_stays_minus_zero(forward: Kernel, dtype: type) -> None:
+def test_minus_zero_stays_minus_zero(through_origin: Kernel, dtype: type) -> None:
     """Where a function crosses the origin, the sign of zero is information."""
-    if forward.activation.values.get(0) != 0 or forward.activation.slopes.get(0) == 0:
-        pytest.skip("does not cross the origin")
-    np.testing.assert_array_equal(np.signbit(forward(np.array([-0.0, 0.0], dtype))), [True, False])
+    np.testing.assert_array_equal(np.signbit(through_origin(np.array([-0.0, 0.0], dtype))), [True, False])
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -42,7 +41,6 @@ def test_infinities_end_what_large_numbers_begin(forward: Kernel, dtype: type) -
 def test_dy_of_nan_or_infinity_comes_through(backward: Kernel) -> None:
     x = np.array([0.75], np.float32)
     slope = backward(x)
-    if slope == 0:
-        pytest.skip("no gradient at this point")
+    assert slope != 0
     assert np.isnan(backward(x, dy=np.nan))
     assert backward(x, dy=-np.inf) == -np.inf * slope

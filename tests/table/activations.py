@@ -38,6 +38,10 @@ class Activation:
     half_exceptions: int = 12
     """Of the 65,536 results of a half type, how many may be a tie in float32 that the truth would have decided."""
 
+    @property
+    def crosses_the_origin(self) -> bool:
+        return self.values.get(0) == 0 and self.slopes.get(0) != 0
+
 
 def clip(x: mpf, low: mpf | int, high: mpf | int) -> mpf:
     return min(max(x, mpf(low)), mpf(high))
