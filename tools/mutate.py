@@ -29,7 +29,7 @@ NEEDED = 0.95
 TIME_LIMIT = 900
 
 LAYERS = {
-    "formulas": ["csrc/formulas/*.h"],
+    "formulas": ["csrc/formulas/**/*.h"],
     "loops": ["csrc/loops/*.h"],
     "bind": ["csrc/bind/*.cpp", "csrc/bind/*.h"],
     "python": ["python/npfuse/*.py", "python/npfuse/optimizers/*.py"],
@@ -53,9 +53,9 @@ RELEVANT = [
     ("*/loops/maxout.h", "maxout"),
     ("*/loops/norm.h", "gradient_norm"),
     ("*/loops/update.h", "optimizers mixed_precision row_updates"),
-    ("*/loops/*", "arrays reproducibility half_types warnings losses"),
-    ("*/bind/*loss*", "losses"),
-    ("*/bind/arrays.*", "losses"),
+    ("*/loops/*", "arrays reproducibility half_types warnings overlap losses"),
+    ("*/bind/*loss*", "losses overlap"),
+    ("*/bind/arrays.*", "losses overlap"),
     ("*/bind/u[fp]*", "arrays dtypes protocols optimizers optimizer_state"),
     ("*/bind/*", "optimizers optimizer_state row_updates gradient_norm dtypes protocols runtime"),
     ("*/schedules.py", "schedules optimizer_state"),
@@ -66,7 +66,9 @@ RELEVANT = [
     ("*/_prelu.py", "prelu"),
     ("*/_runtime.py", "runtime"),
     ("*/_norm.py", "gradient_norm"),
-    ("*/optimizers/*", "optimizers optimizer_state row_updates mixed_precision schedules"),
+    ("*/_rows.py", "rows_as_arguments rows"),
+    ("*/optimizers/*", "optimizers signatures optimizer_state row_updates mixed_precision schedules"),
+    ("*", "protocols dtypes types losses rows arrays overlap docs"),
 ]
 """Which tests run, the quickest first: files, or tests of them."""
 
@@ -191,10 +193,8 @@ def mutations_of(root: Path, path: str) -> Iterator[Mutation]:
 
 
 def candidates(root: Path, layer: str) -> list[Mutation]:
-    listed = subprocess.check_output(["git", "ls-files"], cwd=ROOT, text=True).split()
-    paths = [path for path in listed if any(fnmatch.fnmatch(path, pattern) for pattern in LAYERS[layer])]
-    if layer == "python":
-        paths = [path for path in paths if path.count("/") == 2 or "/optimizers/" in path]
+    found = (path for pattern in LAYERS[layer] for path in root.glob(pattern))
+    paths = sorted(path.relative_to(root).as_posix() for path in found)
     paths = [path for path in paths if not any(fnmatch.fnmatch(path, pattern) for pattern in TEXT_ONLY)]
     return [mutation for path in paths for mutation in mutations_of(root, path)]
 
@@ -213,7 +213,10 @@ class Laboratory:
 
     def prepare(self) -> None:
         listed = subprocess.check_output(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, text=True)
-        for name in listed.split("\n")[:-1]:
+        names = listed.split("\n")[:-1]
+        for stale in {path for path in COPY.rglob("*") if path.is_file()} - {COPY / name for name in names}:
+            stale.unlink()
+        for name in names:
             source, target = ROOT / name, COPY / name
             if source.is_file() and not (target.is_file() and target.read_bytes() == source.read_bytes()):
                 target.parent.mkdir(parents=True, exist_ok=True)
