@@ -52,16 +52,15 @@ std::string docstring(const Words& words) {
             words.arguments +
             "out : ndarray, optional\n"
             "    Where the gradient goes, of the shape and dtype of `" +
-            pred + "`; it may be `" + pred + "` itself.\n\n";
+            pred + "`. It may share memory with any operand.\n\n";
     text += std::string("Returns\n-------\nvalue : float or ndarray\n") + words.value +
             "grad : ndarray\n"
             "    The derivative of the value (under \"none\", of the values' sum), of the shape and dtype of `" +
             pred + "`.\n\n";
     text += std::string("Raises\n------\nTypeError\n") +
-            "    If an array is complex or an object, or `out` is of another dtype than `" + pred + "`.\nValueError\n" +
-            words.errors +
-            "    If a parameter is out of its range, or `out` is read-only, of another shape, or overlaps an input\n"
-            "    without being it.\n\n";
+            "    If an array is complex, an object or masked, or `out` is of another dtype than `" + pred +
+            "`.\nValueError\n" + words.errors +
+            "    If a parameter is out of its range, or `out` is read-only or of another shape.\n\n";
     text += std::string("Notes\n-----\nvalue = ") + d.formula + "\n\ngrad = " + d.derivative +
             "\n\nAccuracy: " + d.accuracy + "\n\n";
     if (*d.notes) text += std::string(d.notes) + "\n\n";

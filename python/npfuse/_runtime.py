@@ -31,7 +31,8 @@ def set_num_threads(threads: int) -> None:
 
     Notes
     -----
-    The number changes no bit of any result, only the time it takes.
+    The number changes no bit of any result, only the time it takes. No more threads run than there are CPUs when the
+    number is set.
 
     Examples
     --------
