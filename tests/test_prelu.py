@@ -1,5 +1,7 @@
 """prelu learns its slope: the gradient is summed to the slope's shape."""
 
+from itertools import product
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -37,6 +39,15 @@ def test_backward(shape: tuple[int, ...], dtype: type) -> None:
     assert dslope.shape == shape
     assert dslope.dtype == dtype
     np.testing.assert_allclose(dslope, exact, rtol=tolerance, atol=tolerance * summed_to(np.abs(terms), shape).max())
+
+
+@pytest.mark.parametrize("shape", [(2, 7), (1, 2, 1, 3), (2, 1), (1, 1), (2, 2, 1, 2)], ids=str)
+def test_axes_of_one_and_two(shape: tuple[int, ...]) -> None:
+    dy, x = sample(np.float64, shape)
+    for own in product(*({1, length} for length in shape)):
+        dx, dslope = nf.prelu_backward(dy, x, slope_of(own, np.float64))
+        np.testing.assert_array_equal(dx, np.where(x > 0, dy, dy * slope_of(own, np.float64)))
+        np.testing.assert_allclose(dslope, summed_to(np.where(x > 0, 0, dy * x), own), rtol=1e-14, atol=1e-15)
 
 
 @pytest.mark.parametrize("shape", SLOPE_SHAPES, ids=str)
