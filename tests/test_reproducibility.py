@@ -114,12 +114,21 @@ def test_instruction_sets_do_not_matter() -> None:
         assert not [label for label, digest in expected.items() if found[label] != digest], isa
 
 
-def test_without_fma_the_bounds_still_hold() -> None:
-    """Against float64 and at special values; tests/test_accuracy.py compares with mpmath as well."""
+def check_without_fma(choice: str) -> None:
     if not WITHOUT_FMA & set(_native.config()["available_isas"]):
         pytest.skip("this build has no kernels without FMA for this CPU")
     environment = {**os.environ, "NPFUSE_ISA": "x86-64-v2"}
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "-k", "not mpmath"]
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "-k", choice]
     tests = [str(HERE / "test_accuracy.py"), str(HERE / "test_special_values.py")]
     run = subprocess.run([*command, *tests], env=environment, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout[-3000:]
+
+
+def test_without_fma_the_bounds_still_hold() -> None:
+    """At special values; tests/test_accuracy.py compares with mpmath as well."""
+    check_without_fma("not mpmath and not sweep")
+
+
+@pytest.mark.slow
+def test_without_fma_the_bounds_hold_everywhere() -> None:
+    check_without_fma("sweep")

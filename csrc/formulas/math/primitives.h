@@ -134,8 +134,9 @@ NPFUSE_FORMULA Pair<double> split(double a) {
 }
 
 // Dekker's product and Knuth's sum: exact but for the very last addition, and for operands so large or small that
-// the error terms leave the range of double; those that become NaN are dropped. A call, as its text in each formula
-// made this instruction set, which few still need, the largest of all.
+// the error terms leave the range of double; those that become NaN are dropped. An error of 0 is dropped, too, as it
+// would make a sum of -0 positive. A call, as its text in each formula made this instruction set, which few still need,
+// the largest of all.
 [[gnu::noinline, gnu::const]] inline double fma(double a, double b, double c) {
     Pair<double> x = split(a), y = split(b);
     double product = a * b;
@@ -144,7 +145,7 @@ NPFUSE_FORMULA Pair<double> split(double a) {
     double part = sum - product;
     double sum_error = (product - (sum - part)) + (c - part);
     double error = product_error + sum_error;
-    return sum + (error - error == 0 ? error : 0);
+    return (error != 0) & (error - error == 0) ? sum + error : sum;
 }
 
 #endif
