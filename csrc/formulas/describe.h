@@ -3,8 +3,16 @@
 
 namespace npfuse {
 
-// The values that a parameter may take.
-enum class Domain { real, non_negative, positive, unit_interval };
+// The values that a parameter may take when it is one number (bind/parameter.h).
+enum class Domain {
+    number,    // any, NaN among them
+    extended,  // any but NaN
+    real,      // any finite one
+    non_negative,
+    positive,  // these two finite
+    positive_or_infinite,
+    unit_interval,
+};
 
 // A parameter that follows the operands (elu's alpha) and takes its default when the caller leaves it out.
 struct Parameter {

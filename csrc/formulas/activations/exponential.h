@@ -6,14 +6,18 @@
 
 NPFUSE_FORMULAS_BEGIN
 
-// -|x|, bounded; for NaN, something finite.
+// -|x|, at least `least`; for NaN, something finite.
+template <class T>
+NPFUSE_FORMULA Pair<T> exponent_from(T least, T x) {
+    return {-bounded_absolute(x, -least), T(0)};
+}
 template <class T>
 NPFUSE_FORMULA Pair<T> exponent(T x) {
-    return {-bounded_absolute(x, -least_exponent<T>), T(0)};
+    return exponent_from(least_exponent<T>, x);
 }
 
-// -|x| / divisor likewise, for divisor > 0. A quotient so small that it doesn't count beside 1 may be a larger one: of
-// subnormal numbers it would take long.
+// -|x| / divisor likewise, for divisor > 0 and finite x. A quotient so small that it doesn't count beside 1 may be a
+// larger one: of subnormal numbers it would take long.
 template <class T>
 NPFUSE_FORMULA Pair<T> exponent(T x, T divisor) {
     constexpr T bound = T(0.999999) * -least_exponent<T>;
@@ -59,10 +63,33 @@ struct Elu {
     }
 
     template <class T>
-    NPFUSE_FORMULA static T backward(T dy, T x, T alpha) {
+    NPFUSE_FORMULA static bool suits_plain(T alpha) {
+        return absolute(alpha) <= T(1);
+    }
+
+    template <class T>
+    NPFUSE_FORMULA static T plain_backward(T dy, T x, T alpha) {
         T slope = scaled_exp<T>({alpha, T(0)}, exponent(x));
         T dx = x > T(0) ? dy : times(dy, slope);
         return unless_nan(x, dx);
+    }
+
+    template <class T>
+    NPFUSE_FORMULA static T backward(T dy, T x, T alpha) {
+        T dx = x > T(0) ? dy : times(dy, slope(x, alpha));
+        return unless_nan(x, dx);
+    }
+
+    // alpha * exp(-|x|). A large alpha may bring back what has underflowed twice over, and must not overflow beside
+    // exp's mantissa: its exponent is lowered, and the power of two raised as much.
+    template <class T>
+    NPFUSE_FORMULA static T slope(T x, T alpha) {
+        using L = Lift<T>;
+        bool large = absolute(alpha) > T(1);
+        T least = large ? T(sizeof(T) == 4 ? -195 : -1460) : least_exponent<T>;
+        Parts<T> e = exp_parts(exponent_from(least, x));
+        T factor = times(alpha, large ? L::down : T(1));
+        return times_power_of_two(fma(factor, e.hi, times(factor, e.lo)), e.k + (large ? L::bits : T(0)));
     }
 };
 
@@ -99,7 +126,8 @@ struct Selu {
 
 struct Celu {
     static constexpr const char* name = "celu";
-    static constexpr Parameter parameters[] = {{"alpha", 1.0, "Minus the limit at -inf; more than 0."}};
+    static constexpr Parameter parameters[] = {
+        {"alpha", 1.0, "Minus the limit at -inf; more than 0.", Domain::positive}};
     static constexpr Description description = {
         .summary = "Continuously differentiable exponential linear unit.",
         .formula = "x where x > 0, else alpha * expm1(x / alpha)",
@@ -110,8 +138,14 @@ struct Celu {
         .example = ">>> nf.celu(np.array([-np.inf, 0.0, 2.0]), alpha=0.5)\narray([-0.5,  0. ,  2. ])",
     };
 
+    // Whether finite numbers reach the limit that -infinity has.
     template <class T>
-    NPFUSE_FORMULA static T forward(T x, T alpha) {
+    NPFUSE_FORMULA static bool suits_plain(T alpha) {
+        return alpha < T(1e-3) * Format<T>::largest;
+    }
+
+    template <class T>
+    NPFUSE_FORMULA static T plain_forward(T x, T alpha) {
         Pair<T> z = exponent(x, alpha);
         T below = scaled_expm1<T>({alpha, T(0)}, z);
         // Where the square of z does not count the result is x.
@@ -119,10 +153,22 @@ struct Celu {
     }
 
     template <class T>
-    NPFUSE_FORMULA static T backward(T dy, T x, T alpha) {
+    NPFUSE_FORMULA static T plain_backward(T dy, T x, T alpha) {
         T slope = scaled_exp<T>({T(1), T(0)}, exponent(x, alpha));
         T dx = x > T(0) ? dy : times(dy, slope);
         return unless_nan(x, dx);
+    }
+
+    template <class T>
+    NPFUSE_FORMULA static T forward(T x, T alpha) {
+        T y = plain_forward(x, alpha);
+        return x == -Format<T>::infinity ? -alpha : y;
+    }
+
+    template <class T>
+    NPFUSE_FORMULA static T backward(T dy, T x, T alpha) {
+        T dx = plain_backward(dy, x, alpha);
+        return x == -Format<T>::infinity ? times(dy, T(0)) : dx;
     }
 };
 

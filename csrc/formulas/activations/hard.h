@@ -22,8 +22,20 @@ struct HardSigmoid {
     };
 
     template <class T>
-    NPFUSE_FORMULA static T forward(T x, T alpha, T beta) {
+    NPFUSE_FORMULA static bool suits_plain(T alpha, T) {
+        return alpha != T(0);
+    }
+
+    template <class T>
+    NPFUSE_FORMULA static T plain_forward(T x, T alpha, T beta) {
         return at_most(at_least(fma(alpha, x, beta), T(0)), T(1));
+    }
+
+    template <class T>
+    NPFUSE_FORMULA static T forward(T x, T alpha, T beta) {
+        // Of slope 0 the limit at infinity is beta, not NaN.
+        T most = alpha == T(0) ? Format<T>::largest : Format<T>::infinity;
+        return plain_forward(clipped(x, most), alpha, beta);
     }
 
     template <class T>
@@ -71,7 +83,8 @@ struct HardSwish {
 struct HardTanh {
     static constexpr const char* name = "hard_tanh";
     static constexpr bool is_brief = true;
-    static constexpr Parameter parameters[] = {{"min", -1.0, "Smallest result."}, {"max", 1.0, "Largest result."}};
+    static constexpr Parameter parameters[] = {{"min", -1.0, "Smallest result.", Domain::extended},
+                                               {"max", 1.0, "Largest result.", Domain::extended}};
     static constexpr Description description = {
         .summary = "Identity between two bounds.",
         .formula = "min(max(x, min), max)",

@@ -72,8 +72,20 @@ struct LeakyRelu {
     };
 
     template <class T>
-    NPFUSE_FORMULA static T forward(T x, T negative_slope) {
+    NPFUSE_FORMULA static bool suits_plain(T negative_slope) {
+        return negative_slope != T(0);
+    }
+
+    template <class T>
+    NPFUSE_FORMULA static T plain_forward(T x, T negative_slope) {
         return x > T(0) ? x : times(negative_slope, x);
+    }
+
+    template <class T>
+    NPFUSE_FORMULA static T forward(T x, T negative_slope) {
+        // Of slope 0 the limit at -inf is 0, not NaN.
+        T least = negative_slope == T(0) ? -Format<T>::largest : -Format<T>::infinity;
+        return plain_forward(at_least(x, least), negative_slope);
     }
 
     template <class T>
@@ -101,6 +113,16 @@ struct Prelu {
     };
 
     template <class T>
+    NPFUSE_FORMULA static bool suits_plain(T slope) {
+        return LeakyRelu::suits_plain(slope);
+    }
+
+    template <class T>
+    NPFUSE_FORMULA static T plain_forward(T x, T slope) {
+        return LeakyRelu::plain_forward(x, slope);
+    }
+
+    template <class T>
     NPFUSE_FORMULA static T forward(T x, T slope) {
         return LeakyRelu::forward(x, slope);
     }
@@ -120,8 +142,8 @@ struct Threshold {
     static constexpr const char* name = "threshold";
     static constexpr bool is_brief = true;
     static constexpr int required_parameters = 2;
-    static constexpr Parameter parameters[] = {{"threshold", 0.0, "What x must exceed to be kept."},
-                                               {"value", 0.0, "What stands for every other x."}};
+    static constexpr Parameter parameters[] = {{"threshold", 0.0, "What x must exceed to be kept.", Domain::extended},
+                                               {"value", 0.0, "What stands for every other x.", Domain::number}};
     static constexpr Description description = {
         .summary = "Keeps what exceeds a threshold and replaces the rest.",
         .formula = "x where x > threshold, else value",

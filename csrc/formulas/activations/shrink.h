@@ -9,7 +9,7 @@ NPFUSE_FORMULAS_BEGIN
 struct HardShrink {
     static constexpr const char* name = "hard_shrink";
     static constexpr bool is_brief = true;
-    static constexpr Parameter parameters[] = {{"lambd", 0.5, "What abs(x) must exceed to be kept."}};
+    static constexpr Parameter parameters[] = {{"lambd", 0.5, "What abs(x) must exceed to be kept.", Domain::extended}};
     static constexpr Description description = {
         .summary = "Hard shrinkage: small numbers become zero.",
         .formula = "x where abs(x) > lambd, else 0",
@@ -35,7 +35,8 @@ struct HardShrink {
 struct SoftShrink {
     static constexpr const char* name = "soft_shrink";
     static constexpr bool is_brief = true;
-    static constexpr Parameter parameters[] = {{"lambd", 0.5, "By how much numbers shrink."}};
+    static constexpr Parameter parameters[] = {
+        {"lambd", 0.5, "By how much numbers shrink; at least 0.", Domain::non_negative}};
     static constexpr Description description = {
         .summary = "Soft shrinkage: every number moves towards zero and stops there.",
         .formula = "x - lambd where x > lambd, x + lambd where x < -lambd, else 0",

@@ -8,7 +8,7 @@ NPFUSE_FORMULAS_BEGIN
 
 struct Softplus {
     static constexpr const char* name = "softplus";
-    static constexpr Parameter parameters[] = {{"beta", 1.0, "How sharply it bends; more than 0."}};
+    static constexpr Parameter parameters[] = {{"beta", 1.0, "How sharply it bends; more than 0.", Domain::positive}};
     static constexpr Description description = {
         .summary = "Smooth rectified linear unit.",
         .formula = "log(1 + exp(beta * x)) / beta",

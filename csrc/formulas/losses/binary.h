@@ -173,7 +173,7 @@ struct SigmoidFocalLoss {
             right = reciprocal(one_plus_e, T(1) / (T(1) + rounded));
             share = far + near * e;
             // 0 times infinity is a target that is met, not NaN.
-            T distance = is_met(x, target) ? T(0) : absolute(x);
+            T distance = is_met(x, target) ? T(0) : at_most(absolute(x), Format<T>::largest);
             cross_entropy = far * twofold(distance) + twofold(log1p_of_decay(rounded));
             Wide balance = yes * twofold(alpha) + no * (one - twofold(alpha));
             weight = choose(alpha < T(0), one, balance);
@@ -183,17 +183,22 @@ struct SigmoidFocalLoss {
     // u**gamma, by a logarithm that neither a tiny u nor a large gamma spoils.
     template <class T>
     NPFUSE_FORMULA static double power(Parts<float> p, T x, bool met, T gamma) {
-        double log_share = met ? -wide(absolute(x)) : quick_log(p.share);
+        double log_share = met ? -wide(at_most(absolute(x), Format<T>::largest)) : quick_log(p.share);
         return exp(wide(gamma) * (log_share - quick_log(p.one_plus_e)));
     }
     template <class T>
     NPFUSE_FORMULA static Twofold power(Parts<double> p, T x, bool met, T gamma) {
         using L = Lift<double>;
-        Pair<double> log_share = log_pair<double>({p.share.hi, p.share.lo});
+        using C = Constants<double>;
+        bool small = p.share.hi < L::down;  // raised, lest it be subnormal
+        double factor = small ? L::up : 1, lift = small ? -L::bits : 0;
+        Pair<double> raised = log_pair<double>({p.share.hi * factor, p.share.lo * factor});
+        Twofold log_share = Twofold{raised.hi, raised.lo} + Twofold{lift * C::ln2, lift * C::ln2_lo};
         Pair<double> log_sum = log_pair<double>({p.one_plus_e.hi, p.one_plus_e.lo});
-        Twofold far = {met ? -absolute(x) : log_share.hi, met ? 0 : log_share.lo};
-        Twofold exponent = twofold(gamma) * (far - Twofold{log_sum.hi, log_sum.lo});
-        bool vanishes = exponent.hi < L::lowest;
+        Twofold far = {met ? -at_most(absolute(x), Format<T>::largest) : log_share.hi, met ? 0 : log_share.lo};
+        Twofold log = far - Twofold{log_sum.hi, log_sum.lo};
+        Twofold exponent = twofold(gamma) * log;
+        bool vanishes = gamma * log.hi < L::lowest;  // where the exponent itself may have overflowed
         Scaled<double> e =
             exp_scaled(Pair<double>{vanishes ? L::lowest : exponent.hi, vanishes ? 0 : exponent.lo}, L::bits);
         return {e.hi * e.scale * L::down, e.lo * e.scale * L::down};
@@ -203,12 +208,16 @@ struct SigmoidFocalLoss {
     NPFUSE_FORMULA static double value(T pred, T target, T alpha, T gamma) {
         Parts<T> p(pred, target, alpha);
         [[maybe_unused]] bool met = is_met(pred, target);
+        double loss;
         if constexpr (squared) {
             auto u = p.right * p.share;
-            return nearest(u * p.cross_entropy * p.weight * u);
+            loss = nearest(u * p.cross_entropy * p.weight * u);
         } else {
-            return nearest(power(p, pred, met, gamma) * p.cross_entropy * p.weight);
+            loss = nearest(power(p, pred, met, gamma) * p.cross_entropy * p.weight);
         }
+        // What counts of the largest pred counts infinitely of an infinite one.
+        bool is_infinite = absolute(pred) == Format<T>::infinity;
+        return is_infinite && loss != 0 ? loss * Format<double>::infinity : loss;
     }
 
     template <bool squared, class T>
@@ -216,15 +225,20 @@ struct SigmoidFocalLoss {
         Parts<T> p(pred, target, alpha);
         [[maybe_unused]] bool met = is_met(pred, target);
         auto rise = p.far - p.near * p.e, lean = p.far - p.near;
-        auto bend = twofold(gamma) * p.cross_entropy * lean;
+        auto bend = p.cross_entropy * lean;
         T slope;
         if constexpr (squared) {
             auto u = p.right * p.share;
-            slope = T(nearest((rise * u + bend * (p.e * p.right)) * p.right * p.weight * u));
+            slope = T(nearest((rise * u + bend * (twofold(gamma) * p.e * p.right)) * p.right * p.weight * u));
         } else {
-            T ratio = T(1) / T(nearest(p.share));
+            // A share without a reciprocal makes a gradient that is as nothing, but must not make it NaN.
+            constexpr T least = T(sizeof(T) == 4 ? 0x1p-126 : 0x1p-1022);
+            T ratio = T(1) / at_least(T(nearest(p.share)), least);
             auto part = choose(met, twofold(T(1)), p.e * reciprocal(p.share, ratio));
-            slope = T(nearest((rise + bend * part) * p.right * p.weight * power(p, pred, met, gamma)));
+            auto discount = power(p, pred, met, gamma);
+            slope = T(nearest((rise + bend * (twofold(gamma) * part)) * p.right * p.weight * discount));
+            // A large gamma may have made the rest infinite, which that of a float does not in double.
+            if constexpr (sizeof(T) == 8) slope = nearest(discount) == 0 ? T(0) : slope;
         }
         return pred < T(0) ? -slope : slope;
     }

@@ -33,16 +33,21 @@ struct PoissonNllLoss {
     template <bool log_input, class T>
     NPFUSE_FORMULA static T value(T pred, T target, T eps) {
         if constexpr (log_input) {
-            return fma(-target, pred, exp(pred));
+            // exp outgrows every multiple of pred.
+            return fma(-target, at_least(at_most(pred, Format<T>::largest), least_beside(target)), exp(pred));
         } else {
-            Pair<T> rate = two_sum(pred, eps);
-            return fma(-target, quick_log(rate), pred);
+            // pred outgrows every multiple of its logarithm.
+            T log_rate = quick_log(two_sum(pred, eps), least_beside(target), Format<T>::largest);
+            return fma(-target, log_rate, pred);
         }
     }
 
     template <bool log_input, class T>
     NPFUSE_FORMULA static T gradient(T pred, T target, T eps) {
-        return log_input ? exp(pred) - target : T(1) - target / (pred + eps);
+        if constexpr (log_input) return exp(pred) - target;
+        // Without eps, of a rate 0 and no counts the quotient is 0, not NaN.
+        constexpr T infinity = Format<T>::infinity, subnormal = T(sizeof(T) == 4 ? 0x1p-149 : 0x1p-1074);
+        return T(1) - target / at_least(pred + eps, eps == T(0) ? subnormal : -infinity);
     }
 };
 
@@ -78,7 +83,7 @@ struct GaussianNllLoss {
         T v = at_least(var, eps);
         Pair<T> r = two_sum(pred, -target);
         T slope = r.hi / v, better = slope + (fma(-slope, v, r.hi) + r.lo) / v;
-        return absolute(slope) < Format<T>::infinity ? better : slope;
+        return better == better ? better : slope;  // where the slope or v is infinite
     }
 };
 

@@ -36,7 +36,8 @@ NPFUSE_FORMULA T log1p_of_decay(T x) {
 template <class T>
 struct Binary {
     T mantissa, exponent;
-    T inverse_power;  // 2^-exponent
+    T inverse_power;   // 2^-exponent
+    T raised_inverse;  // the same times 2^(Lift::bits / 2), so that the largest numbers have one, too
 
     NPFUSE_FORMULA explicit Binary(T x) {
         using F = Format<T>;
@@ -49,6 +50,7 @@ struct Binary {
         mantissa = from_bits<T>((shifted & fraction) + root);
         exponent = from_bits<T>((shifted >> F::fraction_bits) | to_bits(integer)) - (integer + T(F::exponent_bias));
         inverse_power = from_bits<T>(2 * one - (shifted & ~fraction));
+        raised_inverse = from_bits<T>(2 * one + (Bits(Lift<T>::bits / 2) << F::fraction_bits) - (shifted & ~fraction));
     }
 };
 
@@ -75,12 +77,12 @@ NPFUSE_FORMULA T log_of_lifted(Pair<T> x, T lift) {
     return log_of_binary(fma(x.lo, b.inverse_power, b.mantissa - T(1)), b.mantissa, b.exponent - lift);
 }
 
-// The logarithm of x, where x > 0 and finite: else infinity, -infinity at 0, NaN below.
+// The logarithm of x, where x > 0 and finite: else infinity, -infinity at 0, or what stands for these; NaN below.
 template <class T>
-NPFUSE_FORMULA T log_or_limit(T x, T logarithm) {
+NPFUSE_FORMULA T log_or_limit(T x, T logarithm, T at_zero = -Format<T>::infinity, T at_infinity = Format<T>::infinity) {
     constexpr T infinity = Format<T>::infinity;
-    T inside = x < infinity ? logarithm : x;
-    T outside = x == T(0) ? -infinity : infinity - infinity;
+    T inside = x < infinity ? logarithm : at_most(x, at_infinity);
+    T outside = x == T(0) ? at_zero : infinity - infinity;
     return x <= T(0) ? outside : inside;
 }
 
@@ -98,11 +100,15 @@ NPFUSE_FORMULA T quick_log(T x) {
     return log_or_limit(x, log_of_positive(x));
 }
 template <class T>
-NPFUSE_FORMULA T quick_log(Pair<T> x) {
+NPFUSE_FORMULA T quick_log(Pair<T> x, T at_zero = -Format<T>::infinity, T at_infinity = Format<T>::infinity) {
     using L = Lift<T>;
+    constexpr T half_down = T(sizeof(T) == 4 ? 0x1p-32 : 0x1p-256);
     bool small = x.hi < L::down;
     T up = small ? L::up : T(1);
-    return log_or_limit(x.hi, log_of_lifted(Pair<T>{x.hi * up, x.lo * up}, small ? L::bits : T(0)));
+    Binary<T> b(x.hi * up);
+    T f = fma(x.lo * half_down * up, b.raised_inverse, b.mantissa - T(1));
+    T logarithm = log_of_binary(f, b.mantissa, b.exponent - (small ? L::bits : T(0)));
+    return log_or_limit(x.hi, logarithm, at_zero, at_infinity);
 }
 
 NPFUSE_FORMULAS_END

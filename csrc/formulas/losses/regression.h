@@ -59,7 +59,7 @@ struct MseLoss {
 struct HuberLoss {
     static constexpr const char* name = "huber_loss";
     static constexpr Parameter parameters[] = {
-        {"delta", 1, "Where the loss turns from quadratic to linear.", Domain::positive},
+        {"delta", 1, "Where the loss turns from quadratic to linear; infinity is never.", Domain::positive_or_infinite},
     };
     static constexpr Description description = {
         .summary = "Huber's loss: quadratic near 0, linear beyond delta.",
@@ -73,7 +73,8 @@ struct HuberLoss {
 
     template <class T>
     NPFUSE_FORMULA static Product<T> value(T pred, T target, T delta) {
-        T r = pred - target, slope = clipped(r, delta);
+        // A finite slope, so that an infinite residual has an infinite loss where delta is infinite, too.
+        T r = pred - target, slope = clipped(r, at_most(delta, Format<T>::largest));
         return {slope, fma(T(-0.5), slope, r)};
     }
 
@@ -136,7 +137,8 @@ struct SmoothL1Loss {
 struct PseudoHuberLoss {
     static constexpr const char* name = "pseudo_huber_loss";
     static constexpr Parameter parameters[] = {
-        {"delta", 1, "Near which the loss turns from quadratic to linear.", Domain::positive},
+        {"delta", 1, "Near which the loss turns from quadratic to linear; infinity is never.",
+         Domain::positive_or_infinite},
     };
     static constexpr Description description = {
         .summary = "Pseudo-Huber loss: a smooth turn from quadratic to linear.",
@@ -186,7 +188,8 @@ struct PseudoHuberLoss {
         T slope = times(r.hi, inverse), steepness = times(slope, inverse);
         T rest = fma(-slope, q.root, r.hi) + r.lo;
         T root_rest = fma(-q.root, q.root, q.square);
-        T ratio_rest = times(fma(-q.ratio, delta, r.hi) + r.lo, T(1 / wide(delta)));
+        T finite_delta = at_most(delta, Format<T>::largest);  // of an infinite one the ratio is 0
+        T ratio_rest = times(fma(-q.ratio, finite_delta, r.hi) + r.lo, T(1 / wide(delta)));
         T square_rest = fma(q.ratio, ratio_rest, T(0.5) * root_rest);
         T better = fma(fma(-steepness, square_rest, rest), inverse, slope);
         return is_far(r.hi, delta) ? with_sign(delta, r.hi) : better;
@@ -250,13 +253,20 @@ struct QuantileLoss {
         return r > T(0) ? T(1) - q : q;
     }
 
-    template <class T>
-    NPFUSE_FORMULA static T value(T pred, T target, T q) {
-        T r = pred - target;
-        return absolute(r) * steepness(r, q);
+    // A side of slope 0 takes care.
+    static int variant_for(const double* parameter_values) {
+        return parameter_values[0] == 0 || parameter_values[0] == 1;
     }
 
-    template <class T>
+    template <bool is_one_sided, class T>
+    NPFUSE_FORMULA static T value(T pred, T target, T q) {
+        T r = pred - target, distance = absolute(r), steep = steepness(r, q);
+        // There an infinite residual counts for nothing, as every finite one.
+        if constexpr (is_one_sided) distance = steep == T(0) ? at_most(distance, Format<T>::largest) : distance;
+        return distance * steep;
+    }
+
+    template <bool, class T>
     NPFUSE_FORMULA static T gradient(T pred, T target, T q) {
         T r = pred - target;
         return signed_slope(steepness(r, q), r);

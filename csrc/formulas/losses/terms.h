@@ -50,8 +50,8 @@ NPFUSE_FORMULA double add_value(double sum, Product<T> value) {
 }
 #endif
 
-// A positive factor of more digits than T has. high is below the factor and low above zero, so that infinity times the
-// factor is infinity, not infinity - infinity.
+// A factor of more digits than T has, at least 0. high is below the factor and low above zero, so that infinity times a
+// positive factor is infinity, not infinity - infinity.
 template <class T>
 struct Scale;
 
@@ -61,7 +61,7 @@ struct Scale<float> {
 
     NPFUSE_FORMULA explicit Scale(double f) {
         float nearest = float(f);
-        high = double(nearest) < f ? nearest : from_bits<float>(to_bits(nearest) - 1);
+        high = double(nearest) < f || nearest == 0 ? nearest : from_bits<float>(to_bits(nearest) - 1);
         low = float(f - double(high));
     }
 };
@@ -85,10 +85,10 @@ NPFUSE_FORMULA T weighted(T gradient, T weight, double scale) {
     return T(wide(gradient) * wide(weight) * scale);
 }
 
-// NaN stays NaN.
+// The least number that a factor may be multiplied by without a NaN.
 template <class T>
-NPFUSE_FORMULA T clipped(T x, T limit) {
-    return at_most(at_least(x, -limit), limit);
+NPFUSE_FORMULA T least_beside(T factor) {
+    return factor == T(0) ? -Format<T>::largest : -Format<T>::infinity;
 }
 
 // A slope that jumps at 0, where it is 0; NaN stays NaN.

@@ -12,9 +12,10 @@
 
 NPFUSE_FORMULAS_BEGIN
 
-// From here down exp(x) counts as 0, and so it does multiplied by up to 1e31 (1e307), which no sane parameter exceeds.
+// Here the power of two of exp(x), as the product of two, comes out as 0. Just above exp(x) is 0 as well multiplied by
+// up to 1e31 (1e307).
 template <class T>
-constexpr T least_exponent = T(sizeof(T) == 4 ? -174 : -1416);
+constexpr T least_exponent = T(sizeof(T) == 4 ? -175.3 : -1417.4);
 
 // x * 2^k, rounded once, for integers k <= 0 that exp can yield.
 template <class T>
@@ -53,7 +54,7 @@ NPFUSE_FORMULA Parts<T> exp_parts(Pair<T> x) {
 
 template <class T>
 NPFUSE_FORMULA T finite(T x) {
-    return at_most(at_least(x, -Format<T>::largest), Format<T>::largest);
+    return clipped(x, Format<T>::largest);
 }
 
 // exp(x) - 1 for least_exponent <= x.hi <= 0. Relative error 2^-26.5 (float), 2^-55.5 (double).
@@ -80,7 +81,8 @@ struct PowerOfTwo {
 // |factor * x| in two parts, at most `bound`; for NaN, something finite. 0 times infinity is 0.
 template <class T>
 NPFUSE_FORMULA Pair<T> distance_of_product(T factor, T x, T bound) {
-    Pair<T> product = two_product(absolute(factor), bounded_absolute(x, Format<T>::largest));
+    T most = factor == T(0) ? Format<T>::largest : Format<T>::infinity;
+    Pair<T> product = two_product(absolute(factor), bounded_absolute(x, most));
     return {bounded(product.hi, bound), product.hi < bound ? product.lo : T(0)};
 }
 

@@ -74,6 +74,12 @@ NPFUSE_FORMULA T at_most(T x, T bound) {
     return x > bound ? bound : x;
 }
 
+// x between -limit and limit; NaN stays NaN.
+template <class T>
+NPFUSE_FORMULA T clipped(T x, T limit) {
+    return at_most(at_least(x, -limit), limit);
+}
+
 // min(x, bound) for x >= 0, and NaN becomes bound too: compared as integers, which takes one quick instruction.
 template <class T>
 NPFUSE_FORMULA T bounded(T x, T bound) {

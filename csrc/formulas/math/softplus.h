@@ -34,12 +34,12 @@ NPFUSE_FORMULA LogOnePlus<T> log_one_plus(Pair<T> t, T power) {
     return {{sum.hi, fma(times(w.hi, z), log_tail(z), rest)}, large};
 }
 
-// base + part, where part is an unevaluated sum; an infinite base stays.
+// base + part, where part is an unevaluated sum; infinity stays.
 template <class T>
 NPFUSE_FORMULA T added(T base, Pair<T> part) {
     Pair<T> sum = two_sum(base, part.hi);
     T y = sum.hi + (sum.lo + part.lo);
-    return base < Format<T>::infinity ? y : base;
+    return sum.hi < Format<T>::infinity ? y : sum.hi;
 }
 
 // log(1 + exp(beta * x)) / beta, <= 1 ULP for beta > 0.
