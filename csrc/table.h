@@ -14,6 +14,11 @@ namespace npfuse {
 enum class Storage { float16, bfloat16, float32, float64 };
 inline constexpr int storage_count = 4;
 
+// How the operands of an activation are stored: all alike, or the parameters as float beside arrays of a half type. The
+// latter is for parameters that are Python numbers: rounded to the half type first, they would spoil the result.
+enum class CallStorage { float16, bfloat16, float32, float64, float16_with_float32, bfloat16_with_float32 };
+inline constexpr int call_storage_count = 6;
+
 inline constexpr int max_operands = 8;
 
 // One formula over contiguous memory, n a multiple of what the widest register holds: code for what is left over would
@@ -23,8 +28,9 @@ inline constexpr std::ptrdiff_t kernel_chunk = 64 / sizeof(T);
 template <class T>
 using ContiguousKernel = void (*)(const T* const* inputs, T* const* outputs, std::ptrdiff_t n);
 
-// One formula over contiguous arrays of one storage, each of its parameters being one number: operands are the inputs,
-// the parameters last, then the outputs. Returns how many of n numbers it did: the last few may be left over.
+// One formula over contiguous arrays of one storage, each of its parameters being one number of the computing type:
+// operands are the inputs, the parameters last, then the outputs. Returns how many of n numbers it did: the last few
+// may be left over.
 using StripLoop = std::ptrdiff_t (*)(char* const* operands, std::ptrdiff_t n);
 
 struct Elementwise {
@@ -223,9 +229,9 @@ using SquareLoop = void (*)(const Operand& operand, double factor, std::ptrdiff_
 
 struct KernelTable {
     const char* isa;
-    ElementwiseLoop elementwise[storage_count];
-    BiasLoop bias[storage_count];
-    ParameterLoop parameter[storage_count];
+    ElementwiseLoop elementwise[call_storage_count];
+    BiasLoop bias[call_storage_count];
+    ParameterLoop parameter[call_storage_count];
     RowLoop rows[storage_count];
     MaxoutLoop maxout[storage_count];
     MaxoutLoop maxout_backward[storage_count];

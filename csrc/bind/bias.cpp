@@ -8,8 +8,8 @@ namespace npfuse::bind {
 void register_bias(py::module_& module) {
     py::dict forward, backward;
     for (const Activation& activation : runtime::active_table().activations) {
-        forward[activation.name] = with_parameters(make_bias_ufunc(activation), 2, activation);
-        backward[activation.name] = with_parameters(make_bias_backward_ufunc(activation), 3, activation);
+        forward[activation.name] = with_parameters(make_bias_ufuncs(activation), 2, activation);
+        backward[activation.name] = with_parameters(make_bias_backward_ufuncs(activation), 3, activation);
     }
     module.attr("bias_forward_ufuncs") = forward;
     module.attr("bias_backward_ufuncs") = backward;

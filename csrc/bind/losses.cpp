@@ -26,8 +26,9 @@ std::vector<std::string> argument_names(const Loss& loss, bool takes_out) {
 }
 
 // What the caller gave, every element of it in the operand's domain, else the default.
-Array operand_array(PyObject* argument, const Parameter& operand) {
+Array operand_array(PyObject* argument, const Parameter& operand, bool computed_in_double) {
     if (!is_given(argument)) return scalar_array(operand.default_value);
+    if (is_python_number(argument)) return scalar_array(parse_parameter(argument, operand, computed_in_double));
     const Array array = number_array(argument, operand.name);
     if (operand.domain != Domain::real) {
         const npy_intp n = PyArray_SIZE(raw(array));
@@ -37,7 +38,7 @@ Array operand_array(PyObject* argument, const Parameter& operand) {
             const ReleasedGil released(n > worth_releasing_gil);
             return runtime::smallest(view, n);
         }();
-        check_domain(smallest, operand);
+        check_array_domain(smallest, operand);
     }
     return array;
 }
@@ -55,8 +56,6 @@ PyObject* call(const Loss& loss, const Signature& signature, Result wanted, PyOb
 
     const Reduction reduction = parse_reduction(reduction_slot);
     LossCall call;
-    for (std::size_t i = 0; i < loss.parameters.count; ++i)
-        call.parameters[i] = parse_parameter(parameter_slots[i], loss.parameters[i]);
     call.variant = 0;
     for (std::size_t i = 0; i < loss.flags.count; ++i)
         call.variant |= int(parse_flag(flag_slots[i], loss.flags[i])) << i;
@@ -69,9 +68,12 @@ PyObject* call(const Loss& loss, const Signature& signature, Result wanted, PyOb
     };
     take(floating_array(slots[0], "pred"), "pred", call.inputs[0]);
     PyArrayObject* const pred = raw(inputs[0]);
+    const bool in_double = call.inputs[0].number == Number::float64;
+    for (std::size_t i = 0; i < loss.parameters.count; ++i)
+        call.parameters[i] = parse_parameter(parameter_slots[i], loss.parameters[i], in_double);
     take(number_array(slots[1], "target"), "target", call.inputs[1]);
     for (std::size_t i = 0; i < operands; ++i)
-        take(operand_array(slots[2 + i], loss.operands[i]), loss.operands[i].name, call.inputs[2 + i]);
+        take(operand_array(slots[2 + i], loss.operands[i], in_double), loss.operands[i].name, call.inputs[2 + i]);
     if (is_given(weight_slot)) take(number_array(weight_slot, "weight"), "weight", call.weight);
 
     const npy_intp n = PyArray_SIZE(pred);

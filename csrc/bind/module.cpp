@@ -16,6 +16,7 @@ PYBIND11_MODULE(_native, module, py::mod_gil_not_used()) {
     module.attr("__all__") = py::list();
     module.attr("operations") = py::dict();
     npfuse::bind::register_runtime(module);
+    npfuse::bind::register_environment(module);
     npfuse::bind::register_activations(module);
     npfuse::bind::register_bias(module);
     npfuse::bind::register_rows(module);

@@ -8,6 +8,7 @@
 namespace npfuse::bind {
 
 void register_runtime(py::module_& module);
+void register_environment(py::module_& module);
 void register_activations(py::module_& module);
 void register_bias(py::module_& module);
 void register_rows(py::module_& module);

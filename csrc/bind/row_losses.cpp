@@ -177,7 +177,8 @@ PyObject* call(const RowLoss& loss, const Signature& signature, Result wanted, P
     RowLossCall call;
     call.ignore_index = parse_integer(slots[ignore_index_slot], "ignore_index", default_ignore_index);
     for (std::size_t i = 0; i < loss.parameters.count; ++i)
-        call.parameters[i] = parse_parameter(slots[first_parameter_slot + i], loss.parameters[i]);
+        call.parameters[i] =
+            parse_parameter(slots[first_parameter_slot + i], loss.parameters[i], true);  // they are double
 
     Array inputs[2] = {floating_array(slots[pred_slot], loss.prediction), number_array(slots[target_slot], "target")};
     PyArrayObject* const pred = raw(inputs[0]);

@@ -1,6 +1,7 @@
 #include "storage.h"
 
 #include "bfloat16.h"
+#include "runtime/floating_point.h"
 
 namespace npfuse::bind {
 
@@ -50,6 +51,7 @@ PyObject* array_of_number(PyObject* number, Storage storage) {
     PyObject* array = PyArray_NewFromDescr(&PyArray_Type, dtype, 0, nullptr, nullptr, nullptr, 0, nullptr);
     if (array == nullptr) return nullptr;
     PyArrayObject* target = reinterpret_cast<PyArrayObject*>(array);
+    const runtime::FloatingPointGuard guard;  // NumPy rounds as the caller's environment says
     if (PyArray_SETITEM(target, PyArray_BYTES(target), number) == 0) return array;
     Py_DECREF(array);
     return nullptr;

@@ -9,7 +9,7 @@ namespace npfuse::bind {
 
 namespace {
 
-template <Storage storage>
+template <CallStorage storage>
 void elementwise_loop(char** operands, npy_intp const* dimensions, npy_intp const* strides, void* kernel) {
     runtime::run_elementwise(*static_cast<const Elementwise*>(kernel), storage, operands, strides, dimensions[0]);
 }
@@ -25,7 +25,7 @@ void row_loop(char** operands, npy_intp const* dimensions, npy_intp const* strid
     runtime::run_rows(kernel, storage, operands, strides, element_strides, dimensions[0], dimensions[1]);
 }
 
-template <Storage storage>
+template <CallStorage storage>
 void bias_loop(char** operands, npy_intp const* dimensions, npy_intp const* strides, void* data) {
     const Elementwise& kernel = *static_cast<const Elementwise*>(data);
     const int count = kernel.inputs + 2;
@@ -52,7 +52,7 @@ void for_each_matrix(char** operands, npy_intp const* dimensions, npy_intp const
     }
 }
 
-template <Storage storage>
+template <CallStorage storage>
 void bias_backward_loop(char** operands, npy_intp const* dimensions, npy_intp const* strides, void* data) {
     const Elementwise& kernel = *static_cast<const Elementwise*>(data);
     for_each_matrix(operands, dimensions, strides, kernel.inputs + 3,
@@ -63,7 +63,7 @@ void bias_backward_loop(char** operands, npy_intp const* dimensions, npy_intp co
                     });
 }
 
-template <Storage storage>
+template <CallStorage storage>
 void column_parameter_loop(char** operands, npy_intp const* dimensions, npy_intp const* strides, void* data) {
     const Elementwise& kernel = *static_cast<const Elementwise*>(data);
     for_each_matrix(operands, dimensions, strides, 5,
@@ -75,7 +75,7 @@ void column_parameter_loop(char** operands, npy_intp const* dimensions, npy_intp
                     });
 }
 
-template <Storage storage>
+template <CallStorage storage>
 void row_parameter_loop(char** operands, npy_intp const* dimensions, npy_intp const* strides, void* data) {
     const Elementwise& kernel = *static_cast<const Elementwise*>(data);
     const npy_intp* along = strides + 5;
@@ -104,9 +104,9 @@ void maxout_backward_loop(char** operands, npy_intp const* dimensions, npy_intp 
                         dimensions[1], strides[3]);
 }
 
-// One function per storage type.
+// One function per storage type, and where there are parameters, one more for each half type beside float ones.
 struct Loops {
-    PyUFuncGenericFunction by_storage[storage_count];
+    PyUFuncGenericFunction by_storage[call_storage_count];
 };
 
 #define NPFUSE_LOOPS(function)                                                                   \
@@ -116,16 +116,25 @@ struct Loops {
                 function<Storage::float64>                                                       \
         }                                                                                        \
     }
-constexpr Loops elementwise_loops = NPFUSE_LOOPS(elementwise_loop);
+#define NPFUSE_CALL_LOOPS(function)                                                                          \
+    Loops {                                                                                                  \
+        {                                                                                                    \
+            function<CallStorage::float16>, function<CallStorage::bfloat16>, function<CallStorage::float32>, \
+                function<CallStorage::float64>, function<CallStorage::float16_with_float32>,                 \
+                function<CallStorage::bfloat16_with_float32>                                                 \
+        }                                                                                                    \
+    }
+constexpr Loops elementwise_loops = NPFUSE_CALL_LOOPS(elementwise_loop);
 constexpr Loops row_loops = NPFUSE_LOOPS(row_loop);
-constexpr Loops bias_loops = NPFUSE_LOOPS(bias_loop);
-constexpr Loops bias_backward_loops = NPFUSE_LOOPS(bias_backward_loop);
-constexpr Loops column_parameter_loops = NPFUSE_LOOPS(column_parameter_loop);
-constexpr Loops row_parameter_loops = NPFUSE_LOOPS(row_parameter_loop);
+constexpr Loops bias_loops = NPFUSE_CALL_LOOPS(bias_loop);
+constexpr Loops bias_backward_loops = NPFUSE_CALL_LOOPS(bias_backward_loop);
+constexpr Loops column_parameter_loops = NPFUSE_CALL_LOOPS(column_parameter_loop);
+constexpr Loops row_parameter_loops = NPFUSE_CALL_LOOPS(row_parameter_loop);
 constexpr Loops maxout_loops = NPFUSE_LOOPS(maxout_loop);
 constexpr Loops maxout_values_loops = NPFUSE_LOOPS(maxout_values_loop);
 constexpr Loops maxout_backward_loops = NPFUSE_LOOPS(maxout_backward_loop);
 #undef NPFUSE_LOOPS
+#undef NPFUSE_CALL_LOOPS
 
 // In NumPy's order of preference, so that integers promote as they do for np.exp.
 struct BuiltinType {
@@ -150,36 +159,69 @@ struct Shape {
     // One operand may have a type of its own; all others have the storage type.
     int odd_operand = -1;
     int odd_type = NPY_NOTYPE;
+    // The last inputs, which are float beside arrays of a half type where parameters are Python numbers.
+    int float_parameters = 0;
 
-    int type_of(int operand, int storage_type) const { return operand == odd_operand ? odd_type : storage_type; }
+    bool is_float_parameter(int operand, Storage storage) const {
+        const bool is_half = storage == Storage::float16 || storage == Storage::bfloat16;
+        return is_half && inputs - float_parameters <= operand && operand < inputs;
+    }
+    int type_of(int operand, Storage storage, int storage_type) const {
+        if (operand == odd_operand) return odd_type;
+        return is_float_parameter(operand, storage) ? NPY_FLOAT : storage_type;
+    }
+    PyUFuncGenericFunction loop_for(const Loops& loops, Storage storage) const {
+        const bool is_mixed = is_float_parameter(inputs - 1, storage);
+        const CallStorage call =
+            storage == Storage::float16 ? CallStorage::float16_with_float32 : CallStorage::bfloat16_with_float32;
+        return loops.by_storage[is_mixed ? static_cast<int>(call) : static_cast<int>(storage)];
+    }
 };
 
-py::object make(const Loops& loops, const void* kernel, const Shape& shape, const std::string& name,
-                const std::string& documentation) {
+py::object make(const Loops& loops, const void* kernel, const Shape& shape, const char* name,
+                const char* documentation) {
     const int operands = shape.inputs + shape.outputs;
     void* data = const_cast<void*>(kernel);
     auto* arrays = new LoopArrays;
     for (int i = 0; i < builtin_count; ++i) {
-        arrays->functions[i] = loops.by_storage[static_cast<int>(builtin_types[i].storage)];
+        const auto [storage, type] = builtin_types[i];
+        arrays->functions[i] = shape.loop_for(loops, storage);
         arrays->kernels[i] = data;
         for (int j = 0; j < operands; ++j)
-            arrays->types[i * operands + j] = static_cast<char>(shape.type_of(j, builtin_types[i].type));
+            arrays->types[i * operands + j] = static_cast<char>(shape.type_of(j, storage, type));
     }
     PyObject* ufunc = PyUFunc_FromFuncAndDataAndSignature(arrays->functions, arrays->kernels, arrays->types,
                                                           builtin_count, shape.inputs, shape.outputs, PyUFunc_None,
-                                                          keep(name), keep(documentation), 0, shape.signature);
+                                                          name, documentation, 0, shape.signature);
     if (ufunc == nullptr) throw py::error_already_set();
     auto result = py::reinterpret_steal<py::object>(ufunc);
 
     // Later is too late: once NumPy has resolved a call with a cast, it never asks for this loop again.
     if (const int bfloat16 = bfloat16_type_number(); bfloat16 >= 0) {
         int types[max_operands];
-        for (int j = 0; j < operands; ++j) types[j] = shape.type_of(j, bfloat16);
+        for (int j = 0; j < operands; ++j) types[j] = shape.type_of(j, Storage::bfloat16, bfloat16);
         if (PyUFunc_RegisterLoopForType(reinterpret_cast<PyUFuncObject*>(ufunc), bfloat16,
-                                        loops.by_storage[static_cast<int>(Storage::bfloat16)], types, data) < 0)
+                                        shape.loop_for(loops, Storage::bfloat16), types, data) < 0)
             throw py::error_already_set();
     }
     return result;
+}
+
+py::object make(const Loops& loops, const void* kernel, const Shape& shape, const std::string& name,
+                const std::string& documentation) {
+    return make(loops, kernel, shape, keep(name), keep(documentation));
+}
+
+// The parameters are the last inputs.
+ParametricUfuncs make_parametric(const Loops& loops, const Elementwise& kernel, Shape shape, const std::string& name,
+                                 const std::string& documentation) {
+    const char* const kept_name = keep(name);
+    const char* const kept_documentation = keep(documentation);
+    ParametricUfuncs ufuncs;
+    ufuncs.for_arrays = make(loops, &kernel, shape, kept_name, kept_documentation);
+    shape.float_parameters = kernel.parameters;
+    if (kernel.parameters > 0) ufuncs.for_numbers = make(loops, &kernel, shape, kept_name, kept_documentation);
+    return ufuncs;
 }
 
 std::string scalars(const Activation& activation) {
@@ -194,32 +236,39 @@ py::object make_ufunc(const Elementwise& kernel, const std::string& name, const 
     return make(elementwise_loops, &kernel, {kernel.inputs, kernel.outputs}, name, documentation);
 }
 
+ParametricUfuncs make_parametric_ufuncs(const Elementwise& kernel, const std::string& name,
+                                        const std::string& documentation) {
+    return make_parametric(elementwise_loops, kernel, {kernel.inputs, kernel.outputs}, name, documentation);
+}
+
 py::object make_row_ufunc(const RowKernel& kernel, const std::string& name, const std::string& documentation) {
     return make(row_loops, &kernel, {kernel.inputs, 1, kernel.signature}, name, documentation);
 }
 
-py::object make_bias_ufunc(const Activation& activation) {
+ParametricUfuncs make_bias_ufuncs(const Activation& activation) {
     const std::string signature = "(n),(n)" + scalars(activation) + "->(n)";
-    return make(bias_loops, &activation.forward, {activation.forward.inputs + 1, 1, keep(signature)},
-                std::string("bias_") + activation.name, "See `npfuse.bias_act`.");
+    return make_parametric(bias_loops, activation.forward, {activation.forward.inputs + 1, 1, keep(signature)},
+                           std::string("bias_") + activation.name, "See `npfuse.bias_act`.");
 }
 
-py::object make_bias_backward_ufunc(const Activation& activation) {
+ParametricUfuncs make_bias_backward_ufuncs(const Activation& activation) {
     const std::string signature = "(m,n),(m,n),(n)" + scalars(activation) + "->(m,n),(n)";
     const int inputs = activation.backward.inputs + 1;
-    return make(bias_backward_loops, &activation.backward, {inputs, 2, keep(signature), inputs + 1, NPY_DOUBLE},
-                std::string("bias_") + activation.name + "_backward", "See `npfuse.bias_act_backward`.");
+    return make_parametric(bias_backward_loops, activation.backward,
+                           {inputs, 2, keep(signature), inputs + 1, NPY_DOUBLE},
+                           std::string("bias_") + activation.name + "_backward", "See `npfuse.bias_act_backward`.");
 }
 
-py::object make_column_parameter_ufunc(const Activation& activation) {
-    return make(column_parameter_loops, &activation.backward_with_parameter,
-                {3, 2, "(m,n),(m,n),(n)->(m,n),(n)", 4, NPY_DOUBLE}, std::string(activation.name) + "_backward",
-                backward_docstring(activation));
+ParametricUfuncs make_column_parameter_ufuncs(const Activation& activation) {
+    return make_parametric(column_parameter_loops, activation.backward_with_parameter,
+                           {3, 2, "(m,n),(m,n),(n)->(m,n),(n)", 4, NPY_DOUBLE},
+                           std::string(activation.name) + "_backward", backward_docstring(activation));
 }
 
-py::object make_row_parameter_ufunc(const Activation& activation) {
-    return make(row_parameter_loops, &activation.backward_with_parameter, {3, 2, "(n),(n),()->(n),()", 4, NPY_DOUBLE},
-                std::string(activation.name) + "_backward", backward_docstring(activation));
+ParametricUfuncs make_row_parameter_ufuncs(const Activation& activation) {
+    return make_parametric(row_parameter_loops, activation.backward_with_parameter,
+                           {3, 2, "(n),(n),()->(n),()", 4, NPY_DOUBLE}, std::string(activation.name) + "_backward",
+                           backward_docstring(activation));
 }
 
 py::object make_maxout_ufunc() {

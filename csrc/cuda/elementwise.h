@@ -17,11 +17,11 @@ struct BiasedInput {
     static constexpr int index = -1;
 };
 template <class Operation>
-struct BiasedInput<Forward<Operation>> {
+struct BiasedInput<Forward<Operation, false>> {
     static constexpr int index = 0;
 };
 template <class Operation>
-struct BiasedInput<Backward<Operation>> {
+struct BiasedInput<Backward<Operation, false>> {
     static constexpr int index = 1;
 };
 

@@ -9,7 +9,7 @@ NPFUSE_FORMULAS_BEGIN
 
 // Operands of the forward pass: x, bias, parameters..., y; of the backward pass: dy, x, bias, parameters..., dx, and
 // then dx is added to column_sums, row after row.
-template <class S>
+template <class S, class P = S>
 void run_bias(const Elementwise& kernel, char* const* operands, const ptrdiff_t* row_strides,
               const ptrdiff_t* element_strides, ptrdiff_t rows, ptrdiff_t columns, double* column_sums) {
     using T = compute_t<S>;
@@ -20,20 +20,22 @@ void run_bias(const Elementwise& kernel, char* const* operands, const ptrdiff_t*
         matrix[i] = {operands[i], row_strides[i], element_strides[i]};
         if (i >= bias_index && i < output_index && row_strides[i] != 0) same_in_every_row = false;
     }
+    BlockBuffers<T> buffers(output_index);
+    T* const biased = buffers[x_index];
     // Short rows that share bias and parameters run many at a time, and load those two once.
-    const bool many = same_in_every_row && columns <= longer_block / 2;
-    const ptrdiff_t rows_at_once = many ? longer_block / columns : 1;
+    const bool many = same_in_every_row && columns <= buffers.length / 2;
+    const ptrdiff_t rows_at_once = many ? buffers.length / columns : 1;
 
-    alignas(64) T buffers[max_operands][longer_block];
-    alignas(64) T biased[longer_block];
     const T* blocks[max_operands];
     for (ptrdiff_t row = 0; row < rows; row += rows_at_once) {
-        for (ptrdiff_t column = 0; column < columns; column += longer_block) {
+        for (ptrdiff_t column = 0; column < columns; column += buffers.length) {
             const Piece piece = {row, column, rows - row < rows_at_once ? rows - row : rows_at_once,
-                                 columns - column < longer_block ? columns - column : longer_block};
+                                 columns - column < buffers.length ? columns - column : buffers.length};
             const ptrdiff_t count = piece.count();
-            for (int i = 0; i < output_index; ++i)
+            for (int i = 0; i <= bias_index; ++i)
                 if (i < bias_index || row == 0 || !many) blocks[i] = load_piece<S>(matrix[i], piece, buffers[i]);
+            for (int i = bias_index + 1; i < output_index; ++i)
+                if (row == 0 || !many) blocks[i] = load_piece<P>(matrix[i], piece, buffers[i]);
 #pragma omp simd
             for (ptrdiff_t i = 0; i < count; ++i) biased[i] = blocks[x_index][i] + blocks[bias_index][i];
 
@@ -41,7 +43,7 @@ void run_bias(const Elementwise& kernel, char* const* operands, const ptrdiff_t*
             const T* inputs[max_operands];
             for (int i = 0, k = 0; i < output_index; ++i)
                 if (i != bias_index) inputs[k++] = i == x_index ? biased : blocks[i];
-            T* output = buffers[output_index];
+            T* output = biased;  // a result takes the place of its own sum
             const bool in_place = __is_same(S, T) && (piece.rows == 1 ? matrix[output_index].element_stride == sizeof(S)
                                                                       : matrix[output_index].is_flat<S>(columns));
             if (in_place) output = reinterpret_cast<T*>(matrix[output_index].at(row, column));

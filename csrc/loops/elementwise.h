@@ -136,35 +136,61 @@ inline bool is_contiguous(const ptrdiff_t* strides, int operands) {
     return true;
 }
 
-// Half types are converted in longer blocks: a kernel fills and drains once for each.
-inline constexpr ptrdiff_t longer_block = 2 * block_length;
+inline bool parameters_are_numbers(const Elementwise& kernel, const ptrdiff_t* strides) {
+    for (int i = kernel.inputs - kernel.parameters; i < kernel.inputs; ++i)
+        if (strides[i] != 0) return false;
+    return true;
+}
 
-// Apart from the rest, lest a call of one number set up a frame of its size.
-template <class S>
+// Blocks of the computing type beside parameters of one number each, which stay in registers; returns how many numbers
+// were done.
+template <class T>
+inline ptrdiff_t run_strips_of_block(const Elementwise& kernel, const T* const* in, T* out, ptrdiff_t n) {
+    char* operands[max_operands];
+    for (int i = 0; i < kernel.inputs; ++i) operands[i] = reinterpret_cast<char*>(const_cast<T*>(in[i]));
+    operands[kernel.inputs] = reinterpret_cast<char*>(out);
+    return kernel.strips[int(storage_of<T>)](operands, n);
+}
+
+// Apart from the rest, so that a call of one number does not set up a frame of its size. Parameters are stored as P.
+template <class S, class P>
 [[gnu::noinline]] void run_blocks(const Elementwise& kernel, char* const* operands, const ptrdiff_t* strides,
                                   ptrdiff_t n) {
     using T = compute_t<S>;
-    const int inputs = kernel.inputs, outputs = kernel.outputs;
-    alignas(64) T buffers[max_operands][longer_block];
+    const int inputs = kernel.inputs, outputs = kernel.outputs, arrays = inputs - kernel.parameters;
+    BlockBuffers<T> buffers(inputs + outputs);
+    const bool numbers = kernel.strips[int(storage_of<T>)] && parameters_are_numbers(kernel, strides);
     const T* in[max_operands];
     T* out[max_operands];
-    for (ptrdiff_t begin = 0; begin < n; begin += longer_block) {
-        const ptrdiff_t count = n - begin < longer_block ? n - begin : longer_block;
+    for (ptrdiff_t begin = 0; begin < n; begin += buffers.length) {
+        const ptrdiff_t count = n - begin < buffers.length ? n - begin : buffers.length;
         for (int i = 0; i < inputs; ++i) {
             const bool filled_before = strides[i] == 0 && begin > 0;
-            if (!filled_before) in[i] = load_block<S>(operands[i] + begin * strides[i], strides[i], count, buffers[i]);
+            const char* source = operands[i] + begin * strides[i];
+            if (!filled_before)
+                in[i] = i < arrays ? load_block<S>(source, strides[i], count, buffers[i])
+                                   : load_block<P>(source, strides[i], count, buffers[i]);
         }
         for (int j = 0; j < outputs; ++j) {
             const int i = inputs + j;
             const bool in_array = __is_same(S, T) && strides[i] == ptrdiff_t(sizeof(S));
-            // A result takes the place of a number that is needed no more: stores to other buffers, which lie whole
+            // A result takes the place of a number that is needed no more: stores to other buffers, which may lie whole
             // pages apart, would hold up the loads that follow.
             const bool in_place = in[j] == buffers[j] && strides[j] != 0;
             out[j] = in_array   ? reinterpret_cast<T*>(operands[i] + begin * strides[i])
                      : in_place ? buffers[j]
                                 : buffers[i];
         }
-        run_contiguous<T>(kernel, in, out, count);
+        const ptrdiff_t done = numbers ? run_strips_of_block<T>(kernel, in, out[0], count) : 0;
+        if (done < count) {
+            for (int i = 0; i < inputs; ++i)
+                if (i < arrays || !numbers) in[i] += done;
+            for (int j = 0; j < outputs; ++j) out[j] += done;
+            run_contiguous<T>(kernel, in, out, count - done);
+            for (int j = 0; j < outputs; ++j) out[j] -= done;
+            for (int i = 0; i < inputs; ++i)
+                if (i < arrays || !numbers) in[i] -= done;
+        }
         for (int j = 0; j < outputs; ++j) {
             const int i = inputs + j;
             char* target = operands[i] + begin * strides[i];
@@ -177,13 +203,12 @@ template <class S>
 template <class S>
 inline bool suits_strips(const Elementwise& kernel, const ptrdiff_t* strides) {
     const int arrays = kernel.inputs - kernel.parameters;
-    for (int i = arrays; i < kernel.inputs; ++i)
-        if (strides[i] != 0) return false;
-    return is_contiguous<S>(strides, arrays) && is_contiguous<S>(strides + kernel.inputs, kernel.outputs);
+    return parameters_are_numbers(kernel, strides) && is_contiguous<S>(strides, arrays) &&
+           is_contiguous<S>(strides + kernel.inputs, kernel.outputs);
 }
 
 // Strips from the first line of the output on. What lies before it and what is left over runs in blocks.
-template <class S>
+template <class S, class P>
 [[gnu::noinline]] void run_in_strips(const Elementwise& kernel, char* const* operands, const ptrdiff_t* strides,
                                      ptrdiff_t n) {
     char* rest[max_operands];
@@ -191,14 +216,20 @@ template <class S>
         for (int i = 0; i < kernel.inputs + kernel.outputs; ++i) rest[i] = operands[i] + begin * strides[i];
     };
     const ptrdiff_t begin = before_first_line(reinterpret_cast<S*>(operands[kernel.inputs]), n);
-    if (begin > 0) run_blocks<S>(kernel, operands, strides, begin);
+    if (begin > 0) run_blocks<S, P>(kernel, operands, strides, begin);
     start_at(begin);
+    compute_t<S> parameters[max_operands];
+    for (int i = kernel.inputs - kernel.parameters; i < kernel.inputs; ++i) {
+        parameters[i] = to_compute(*reinterpret_cast<const P*>(operands[i]));
+        rest[i] = reinterpret_cast<char*>(&parameters[i]);
+    }
     const ptrdiff_t end = begin + kernel.strips[int(storage_of<S>)](rest, n - begin);
     start_at(end);
-    if (end < n) run_blocks<S>(kernel, rest, strides, n - end);
+    if (end < n) run_blocks<S, P>(kernel, rest, strides, n - end);
 }
 
-template <class S>
+// Arrays are stored as S, parameters as P: as S too, or as the type that S computes in.
+template <class S, class P = S>
 void run_elementwise(const Elementwise& kernel, char* const* operands, const ptrdiff_t* strides, ptrdiff_t n) {
     using T = compute_t<S>;
     if constexpr (__is_same(S, T)) {
@@ -209,9 +240,9 @@ void run_elementwise(const Elementwise& kernel, char* const* operands, const ptr
         }
     }
     if (n >= strip<T> && kernel.strips[int(storage_of<S>)] && suits_strips<S>(kernel, strides))
-        run_in_strips<S>(kernel, operands, strides, n);
+        run_in_strips<S, P>(kernel, operands, strides, n);
     else
-        run_blocks<S>(kernel, operands, strides, n);
+        run_blocks<S, P>(kernel, operands, strides, n);
 }
 
 template <class Operation>

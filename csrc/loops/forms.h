@@ -49,33 +49,47 @@ constexpr bool formula_is_brief() {
         return false;
 }
 
-// x, parameters -> y.
-template <class Operation>
+// x, parameters -> y. Where an operation has a formula of fewer operations for usual parameters, both give the same
+// results for those, and only loops that know the parameters beforehand choose the plain one.
+template <class Operation, bool is_plain = false>
 struct Forward {
+    using Formulas = Operation;
+    using Plain = Forward<Operation, true>;
     static constexpr int parameters = parameter_count<Operation>(), inputs = 1 + parameters, outputs = 1;
     static constexpr bool is_brief = formula_is_brief<Operation>();
+    static constexpr bool has_plain = !is_plain && requires { Operation::template plain_forward<float>; };
     static constexpr ptrdiff_t abreast = most_forward_abreast<Operation>();
     template <class... T>
     NPFUSE_FORMULA static auto apply(T... operands) {
-        return Operation::forward(operands...);
+        if constexpr (is_plain)
+            return Operation::plain_forward(operands...);
+        else
+            return Operation::forward(operands...);
     }
 };
 
 // dy, x, parameters -> dx.
-template <class Operation>
+template <class Operation, bool is_plain = false>
 struct Backward {
+    using Formulas = Operation;
+    using Plain = Backward<Operation, true>;
+    static constexpr bool has_plain = !is_plain && requires { Operation::template plain_backward<float>; };
     static constexpr int parameters = parameter_count<Operation>(), inputs = 2 + parameters, outputs = 1;
     static constexpr bool is_brief = formula_is_brief<Operation>();
     static constexpr ptrdiff_t abreast = most_abreast;
     template <class... T>
     NPFUSE_FORMULA static auto apply(T... operands) {
-        return Operation::backward(operands...);
+        if constexpr (is_plain)
+            return Operation::plain_backward(operands...);
+        else
+            return Operation::backward(operands...);
     }
 };
 
 // gate, x -> y.
 template <class Operation>
 struct GatedForward {
+    static constexpr bool has_plain = false;
     static constexpr int parameters = 0, inputs = 2, outputs = 1;
     static constexpr bool is_brief = formula_is_brief<Operation>();
     static constexpr ptrdiff_t abreast = most_forward_abreast<Operation>();
@@ -88,6 +102,7 @@ struct GatedForward {
 // dy, gate, x -> dgate, dx.
 template <class Operation>
 struct GatedBackward {
+    static constexpr bool has_plain = false;
     static constexpr int parameters = 0, inputs = 3, outputs = 2;
     static constexpr bool is_brief = formula_is_brief<Operation>();
     template <class T>
@@ -99,6 +114,7 @@ struct GatedBackward {
 // dy, x, parameter -> dx, and what each element adds to the gradient of the parameter.
 template <class Operation>
 struct BackwardWithParameter {
+    static constexpr bool has_plain = false;
     static constexpr int parameters = 1, inputs = 3, outputs = 2;
     static constexpr bool is_brief = false;
     template <class T>

@@ -144,14 +144,14 @@ public:
     }
 
     double sum(ptrdiff_t begin, ptrdiff_t end) {
-        const ptrdiff_t longest = end - begin < block_length ? end - begin : block_length;
+        const ptrdiff_t longest = end - begin < piece_length ? end - begin : piece_length;
         for (int i = 0; i < input_count_; ++i)
             if (is_repeated(call_.inputs[i])) fill(call_.inputs[i], longest, input_buffers_[i]);
         for (ptrdiff_t first = begin; first < end;) {
             const ptrdiff_t whole = (end - first) / loss_chunk * loss_chunk;
             const ptrdiff_t count = whole == 0                             ? end - first
-                                    : all_direct_ || whole <= block_length ? whole
-                                                                           : block_length;
+                                    : all_direct_ || whole <= piece_length ? whole
+                                                                           : piece_length;
             compute(first, count);
             first += count;
         }
@@ -159,6 +159,8 @@ public:
     }
 
 private:
+    static constexpr ptrdiff_t piece_length = sizeof(T) == 4 ? 1024 : 640;
+
     const T* input(const View& view, ptrdiff_t first, ptrdiff_t count, T* buffer) {
         if (count >= loss_chunk && is_direct<T>(view)) return direct<T>(view, first);
         if (!is_repeated(view)) load(view, first, count, buffer);
@@ -207,7 +209,7 @@ private:
     }
 
     void store_values(ptrdiff_t first, ptrdiff_t count) {
-        T narrow[block_length];
+        T* const narrow = weight_buffer_;  // which has served its turn
 #pragma omp simd
         for (ptrdiff_t i = 0; i < count; ++i) narrow[i] = T(values_[i]);
         store(narrow, call_.values, first, count);
@@ -219,10 +221,10 @@ private:
     const bool is_fused_;
     bool all_direct_;
     LaneSum sum_;
-    alignas(64) T input_buffers_[max_loss_inputs][block_length];
-    alignas(64) T weight_buffer_[block_length];
-    alignas(64) T gradient_buffer_[block_length];
-    alignas(64) double values_[block_length];
+    alignas(64) T input_buffers_[max_loss_inputs][piece_length];
+    alignas(64) T weight_buffer_[piece_length];
+    alignas(64) T gradient_buffer_[piece_length];
+    alignas(64) double values_[piece_length];
 };
 
 // Elements [begin, end) of a call.

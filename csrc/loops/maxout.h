@@ -6,7 +6,9 @@
 
 NPFUSE_FORMULAS_BEGIN
 
-inline constexpr ptrdiff_t maxout_block = block_length / 2, max_neighbours = 4;
+template <class T>
+inline constexpr ptrdiff_t maxout_block = 2048 / sizeof(T);
+inline constexpr ptrdiff_t max_neighbours = 4;
 
 // The first NaN wins and stays; of equal pieces the first.
 template <class T>
@@ -16,7 +18,7 @@ NPFUSE_FORMULA bool wins_over(T next, T best) {
 
 // So many pieces that are neighbours in memory: each set of them is read once, whole vectors of sets at a time.
 template <int pieces, class T>
-inline void part_neighbours(const T* sets, T (*parts)[maxout_block], ptrdiff_t n) {
+inline void part_neighbours(const T* sets, T (*parts)[maxout_block<T>], ptrdiff_t n) {
 #pragma omp simd
     for (ptrdiff_t i = 0; i < n; ++i)
         for (int piece = 0; piece < pieces; ++piece) parts[piece][i] = sets[i * pieces + piece];
@@ -39,7 +41,7 @@ template <class S>
 inline void largest_of_pieces(const char* x, ptrdiff_t stride, ptrdiff_t pieces, ptrdiff_t piece_stride,
                               compute_t<S>* best, int32_t* winner, ptrdiff_t n) {
     using T = compute_t<S>;
-    alignas(64) T sets[max_neighbours * maxout_block], parts[max_neighbours][maxout_block];
+    alignas(64) T sets[max_neighbours * maxout_block<T>], parts[max_neighbours][maxout_block<T>];
     const bool neighbours = are_neighbours<S>(stride, pieces, piece_stride);
     if (neighbours) {
         const T* loaded = load_block<S>(x, piece_stride, n * pieces, sets);
@@ -69,7 +71,7 @@ inline void largest_of_pieces(const char* x, ptrdiff_t stride, ptrdiff_t pieces,
 template <class S>
 inline void spread_over_pieces(const compute_t<S>* dy, const int32_t* winner, char* dx, ptrdiff_t stride,
                                ptrdiff_t pieces, ptrdiff_t piece_stride, ptrdiff_t n) {
-    alignas(64) compute_t<S> buffer[max_neighbours * maxout_block];
+    alignas(64) compute_t<S> buffer[max_neighbours * maxout_block<compute_t<S>>];
     if (are_neighbours<S>(stride, pieces, piece_stride)) {
         if (pieces == 2) spread_over_neighbours<2>(dy, winner, buffer, n);
         if (pieces == 3) spread_over_neighbours<3>(dy, winner, buffer, n);
@@ -86,10 +88,11 @@ inline void spread_over_pieces(const compute_t<S>* dy, const int32_t* winner, ch
 template <class S>
 void run_maxout(char* const* operands, const ptrdiff_t* strides, ptrdiff_t n, ptrdiff_t pieces,
                 ptrdiff_t piece_stride) {
-    alignas(64) compute_t<S> best[maxout_block];
-    alignas(64) int32_t winner[maxout_block];
-    for (ptrdiff_t begin = 0; begin < n; begin += maxout_block) {
-        const ptrdiff_t count = n - begin < maxout_block ? n - begin : maxout_block;
+    constexpr ptrdiff_t block = maxout_block<compute_t<S>>;
+    alignas(64) compute_t<S> best[block];
+    alignas(64) int32_t winner[block];
+    for (ptrdiff_t begin = 0; begin < n; begin += block) {
+        const ptrdiff_t count = n - begin < block ? n - begin : block;
         largest_of_pieces<S>(operands[0] + begin * strides[0], strides[0], pieces, piece_stride, best, winner, count);
         store_block<S>(best, operands[1] + begin * strides[1], strides[1], count);
         if (!operands[2]) continue;
@@ -101,10 +104,11 @@ void run_maxout(char* const* operands, const ptrdiff_t* strides, ptrdiff_t n, pt
 template <class S>
 void run_maxout_backward(char* const* operands, const ptrdiff_t* strides, ptrdiff_t n, ptrdiff_t pieces,
                          ptrdiff_t piece_stride) {
-    alignas(64) compute_t<S> buffer[maxout_block];
-    alignas(64) int32_t winner[maxout_block];
-    for (ptrdiff_t begin = 0; begin < n; begin += maxout_block) {
-        const ptrdiff_t count = n - begin < maxout_block ? n - begin : maxout_block;
+    constexpr ptrdiff_t block = maxout_block<compute_t<S>>;
+    alignas(64) compute_t<S> buffer[block];
+    alignas(64) int32_t winner[block];
+    for (ptrdiff_t begin = 0; begin < n; begin += block) {
+        const ptrdiff_t count = n - begin < block ? n - begin : block;
         const compute_t<S>* dy = load_block<S>(operands[0] + begin * strides[0], strides[0], count, buffer);
         const char* index = operands[1] + begin * strides[1];
         for (ptrdiff_t i = 0; i < count; ++i) winner[i] = *reinterpret_cast<const int32_t*>(index + i * strides[1]);

@@ -19,6 +19,28 @@ NPFUSE_FORMULAS_BEGIN
 // Elements per block: a handful of blocks fit the smallest L1 cache beside each other.
 inline constexpr ptrdiff_t block_length = 1024;
 
+// Blocks of one length for so many operands, in memory of a fixed size: the stacks of some systems' threads are small,
+// and what has few operands is converted in longer blocks, since a kernel fills and drains once for each.
+template <class T>
+class BlockBuffers {
+public:
+    const ptrdiff_t length;  // a multiple of every lane and chunk count
+
+    explicit BlockBuffers(int operands) : length(length_for(operands)) {}
+
+    T* operator[](int i) { return memory_ + i * length; }
+
+private:
+    static constexpr ptrdiff_t capacity = 28672 / sizeof(T), longest = 2 * block_length, multiple = 64;
+
+    static ptrdiff_t length_for(int operands) {
+        const ptrdiff_t share = capacity / operands / multiple * multiple;
+        return share < longest ? share : longest;
+    }
+
+    alignas(64) T memory_[capacity];
+};
+
 struct float16 {
     uint16_t bits;
 };

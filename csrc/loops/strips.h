@@ -75,7 +75,7 @@ struct Strips {
     T parameters[max_operands];
 
     NPFUSE_FORMULA explicit Strips(char* const* operands) : operands(operands) {
-        for (int i = arrays; i < inputs; ++i) parameters[i] = to_compute(*array(i));
+        for (int i = arrays; i < inputs; ++i) parameters[i] = *reinterpret_cast<const T*>(operands[i]);
     }
 
     NPFUSE_FORMULA S* array(int i) const { return reinterpret_cast<S*>(operands[i]); }
@@ -104,10 +104,23 @@ struct Strips {
     }
 };
 
+template <class Formula, class S>
+inline bool suits_plain(char* const* operands) {
+    using T = compute_t<S>;
+    const auto parameter = [&](int i) { return *reinterpret_cast<const T*>(operands[Formula::inputs - i]); };
+    if constexpr (Formula::parameters == 1)
+        return Formula::Formulas::suits_plain(parameter(1));
+    else
+        return Formula::Formulas::suits_plain(parameter(2), parameter(1));
+}
+
 // Returns how many numbers it did.
 template <class Formula, class S>
 ptrdiff_t run_strips(char* const* operands, ptrdiff_t n) {
     using T = compute_t<S>;
+    if constexpr (Formula::has_plain) {
+        if (suits_plain<Formula, S>(operands)) return run_strips<typename Formula::Plain, S>(operands, n);
+    }
     const Strips<Formula, S> strips(operands);
     S* const y = strips.array(Formula::inputs);
     if constexpr (__is_same(S, T)) {

@@ -15,17 +15,18 @@ constexpr std::ptrdiff_t block_length = 256;
 
 }  // namespace
 
-ElementwiseCall::ElementwiseCall(const Elementwise& kernel, Storage storage, char* const* operands,
+ElementwiseCall::ElementwiseCall(const Elementwise& kernel, CallStorage storage, char* const* operands,
                                  const std::ptrdiff_t* strides, std::ptrdiff_t n)
     : kernel_(kernel),
       loop_(active_table().elementwise[static_cast<int>(storage)]),
       item_size_(stored_size(storage)),
+      parameter_size_(stored_parameter_size(storage)),
       operands_(operands),
       strides_(strides),
       n_(n) {}
 
 bool ElementwiseCall::overlaps(int output, int input) const {
-    const auto layout = [&](int i) { return MemoryLayout{operands_[i], item_size_, {&n_, 1}, {strides_ + i, 1}}; };
+    const auto layout = [&](int i) { return MemoryLayout{operands_[i], item_size(i), {&n_, 1}, {strides_ + i, 1}}; };
     return overlap_of(layout(output), layout(input)) == Overlap::partial;
 }
 
@@ -62,10 +63,10 @@ void ElementwiseCall::run_in_blocks() const {
         for (int input = 0; input < kernel_.inputs; ++input) {
             if (strides_[input] == 0) continue;
             for (std::ptrdiff_t i = 0; i < count; ++i)
-                std::memcpy(buffers[input] + i * item_size_, block.operands[input] + i * strides_[input],
-                            static_cast<std::size_t>(item_size_));
+                std::memcpy(buffers[input] + i * item_size(input), block.operands[input] + i * strides_[input],
+                            static_cast<std::size_t>(item_size(input)));
             block.operands[input] = buffers[input];
-            strides[input] = item_size_;
+            strides[input] = item_size(input);
         }
         loop_(kernel_, block.operands, strides, count);
     }

@@ -18,6 +18,15 @@ constexpr std::ptrdiff_t stored_size(Storage storage) {
     }
 }
 
+// Of all operands but parameters, and of these.
+constexpr std::ptrdiff_t stored_size(CallStorage storage) {
+    return storage == CallStorage::float64 ? 8 : storage == CallStorage::float32 ? 4 : 2;
+}
+constexpr std::ptrdiff_t stored_parameter_size(CallStorage storage) {
+    const bool is_mixed = storage == CallStorage::float16_with_float32 || storage == CallStorage::bfloat16_with_float32;
+    return is_mixed ? 4 : stored_size(storage);
+}
+
 // Operands some elements further on.
 struct Shifted {
     char* operands[max_operands];
@@ -31,8 +40,8 @@ struct Shifted {
 // element needs the result of the one before.
 class ElementwiseCall {
 public:
-    ElementwiseCall(const Elementwise& kernel, Storage storage, char* const* operands, const std::ptrdiff_t* strides,
-                    std::ptrdiff_t n);
+    ElementwiseCall(const Elementwise& kernel, CallStorage storage, char* const* operands,
+                    const std::ptrdiff_t* strides, std::ptrdiff_t n);
 
     // Whether no element's result is another element's input.
     bool is_independent() const {
@@ -60,7 +69,12 @@ private:
     }
     const char* begin_of(int i) const { return operands_[i] + (strides_[i] < 0 ? (n_ - 1) * strides_[i] : 0); }
     const char* end_of(int i) const {
-        return operands_[i] + (strides_[i] > 0 ? (n_ - 1) * strides_[i] : 0) + item_size_;
+        return operands_[i] + (strides_[i] > 0 ? (n_ - 1) * strides_[i] : 0) + item_size(i);
+    }
+
+    std::ptrdiff_t item_size(int i) const {
+        const bool is_parameter = kernel_.inputs - kernel_.parameters <= i && i < kernel_.inputs;
+        return is_parameter ? parameter_size_ : item_size_;
     }
 
     bool overlaps(int output, int input) const;
@@ -69,7 +83,7 @@ private:
 
     const Elementwise& kernel_;
     const ElementwiseLoop loop_;
-    const std::ptrdiff_t item_size_;
+    const std::ptrdiff_t item_size_, parameter_size_;
     char* const* const operands_;
     const std::ptrdiff_t* const strides_;
     const std::ptrdiff_t n_;

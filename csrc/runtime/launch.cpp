@@ -79,7 +79,7 @@ void sum_by_bands(std::ptrdiff_t rows, std::ptrdiff_t columns, char* sums, std::
     }
 }
 
-void run_parameter_per_row(const Elementwise& kernel, Storage storage, char* const* operands,
+void run_parameter_per_row(const Elementwise& kernel, CallStorage storage, char* const* operands,
                            const std::ptrdiff_t* row_strides, const std::ptrdiff_t* element_strides,
                            std::ptrdiff_t rows, std::ptrdiff_t columns, char* sums, std::ptrdiff_t sum_stride) {
     const ParameterLoop loop = active_table().parameter[static_cast<int>(storage)];
@@ -115,8 +115,8 @@ void run_parameter_per_row(const Elementwise& kernel, Storage storage, char* con
 
 }  // namespace
 
-void run_elementwise(const Elementwise& kernel, Storage storage, char* const* operands, const std::ptrdiff_t* strides,
-                     std::ptrdiff_t n) {
+void run_elementwise(const Elementwise& kernel, CallStorage storage, char* const* operands,
+                     const std::ptrdiff_t* strides, std::ptrdiff_t n) {
     const ElementwiseCall call(kernel, storage, operands, strides, n);
     FloatingPointGuard guard;
     if (n > 1 && !call.is_independent()) return call.run_in_order();
@@ -159,7 +159,7 @@ void run_maxout(const MaxoutLoop* loops, Storage storage, char* const* operands,
     });
 }
 
-void run_bias(const Elementwise& kernel, Storage storage, char* const* operands, const std::ptrdiff_t* row_strides,
+void run_bias(const Elementwise& kernel, CallStorage storage, char* const* operands, const std::ptrdiff_t* row_strides,
               const std::ptrdiff_t* element_strides, std::ptrdiff_t rows, std::ptrdiff_t columns) {
     if (rows == 0 || columns == 0) return;
     const BiasLoop loop = active_table().bias[static_cast<int>(storage)];
@@ -170,7 +170,7 @@ void run_bias(const Elementwise& kernel, Storage storage, char* const* operands,
     });
 }
 
-void run_bias_backward(const Elementwise& kernel, Storage storage, char* const* operands,
+void run_bias_backward(const Elementwise& kernel, CallStorage storage, char* const* operands,
                        const std::ptrdiff_t* row_strides, const std::ptrdiff_t* element_strides, std::ptrdiff_t rows,
                        std::ptrdiff_t columns, char* sums, std::ptrdiff_t sum_stride) {
     const BiasLoop loop = active_table().bias[static_cast<int>(storage)];
@@ -184,7 +184,7 @@ void run_bias_backward(const Elementwise& kernel, Storage storage, char* const* 
                  });
 }
 
-void run_parameter(ParameterShape shape, const Elementwise& kernel, Storage storage, char* const* operands,
+void run_parameter(ParameterShape shape, const Elementwise& kernel, CallStorage storage, char* const* operands,
                    const std::ptrdiff_t* row_strides, const std::ptrdiff_t* element_strides, std::ptrdiff_t rows,
                    std::ptrdiff_t columns, char* sums, std::ptrdiff_t sum_stride) {
     if (shape == ParameterShape::per_row)
