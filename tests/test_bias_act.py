@@ -92,6 +92,38 @@ def test_in_place() -> None:
     np.testing.assert_array_equal(x, expected)
 
 
+@pytest.mark.parametrize("out_dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16, np.float32, np.float64])
+def test_dbias_has_the_dtype_of_the_result_whatever_out_is(dtype: type, out_dtype: type) -> None:
+    x, bias = sample(dtype, ROWS, COLUMNS), sample(dtype, COLUMNS)
+    dx, dbias = nf.bias_act_backward(x, x, bias, "tanh")
+    out = np.empty((ROWS, COLUMNS), out_dtype)
+    written, sums = nf.bias_act_backward(x, x, bias, "tanh", out=out)
+    assert written is out
+    np.testing.assert_array_equal(out, dx.astype(out_dtype))
+    assert sums.dtype == dbias.dtype == dtype
+    np.testing.assert_array_equal(sums.astype(np.float64), dbias.astype(np.float64))
+    mixed = nf.bias_act_backward(x, x.astype(np.float32), bias, "tanh", out=out)[1]
+    assert mixed.dtype == np.result_type(dtype, np.float32)
+
+
+def test_masked_arrays_are_refused() -> None:
+    x, bias = sample(np.float32, ROWS, COLUMNS), sample(np.float32, COLUMNS)
+    out = np.full_like(x, 7)
+    for name, masked in (
+        ("x", {"x": np.ma.array(x)}),
+        ("bias", {"bias": np.ma.array(bias)}),
+        ("out", {"out": np.ma.array(out)}),
+    ):
+        with pytest.raises(TypeError, match=rf"^{name} must be an array without a mask, got a MaskedArray"):
+            nf.bias_act(**{"x": x, "bias": bias, "out": out, **masked})
+        with pytest.raises(TypeError, match=rf"^{name} must be an array without a mask"):
+            nf.bias_act_backward(**{"dy": x, "x": x, "bias": bias, "out": out, **masked})
+    with pytest.raises(TypeError, match=r"^dy must be an array without a mask"):
+        nf.bias_act_backward(np.ma.array(x), x, bias, out=out)
+    assert (out == 7).all()
+
+
 def test_out_of_any_layout_is_written() -> None:
     x, bias = sample(np.float32, 4, 5, 6), sample(np.float32, 6)
     expected, _ = nf.bias_act_backward(x, x, bias, "tanh")

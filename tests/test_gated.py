@@ -127,3 +127,37 @@ def test_glu_refuses_what_does_not_split() -> None:
         nf.glu(np.ones((2, 3), np.float32))
     with pytest.raises(ValueError, match="axis"):
         nf.glu(np.ones((2, 4), np.float32), axis=5)
+
+
+def test_masked_arrays_are_refused_by_glu() -> None:
+    x = np.ones(4, np.float32)
+    with pytest.raises(TypeError, match=r"^x must be an array without a mask"):
+        nf.glu(np.ma.array(x))
+    with pytest.raises(TypeError, match=r"^x must be an array without a mask"):
+        nf.glu_backward(x[:2], np.ma.array(x))
+    with pytest.raises(TypeError, match=r"^dy must be an array without a mask"):
+        nf.glu_backward(np.ma.array(x[:2]), x)
+
+
+@pytest.mark.parametrize("position", [0, 1, 2])
+def test_both_gradients_take_over_the_mask_of_an_operand(gated: Gated, position: int) -> None:
+    operands = [np.float32([1, 2, 3]) for _ in range(3)]
+    operands[position] = np.ma.array(operands[position], mask=[False, True, False])
+    for result in backward(gated)(*operands):
+        assert result.mask.tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("n", [1, 5, 100, 5000, 70_001])
+def test_gradients_may_take_the_place_of_any_operands(gated: Gated, dtype: type, n: int) -> None:
+    """In whichever order: the bits are those of separate memory."""
+    expected = backward(gated)(*sample(dtype, n))
+    for first in range(3):
+        for second in range(3):
+            if first == second:
+                continue
+            operands = sample(dtype, n)
+            results = backward(gated)(*operands, out=(operands[first], operands[second]))
+            assert results[0] is operands[first]
+            for result, separate in zip(results, expected, strict=True):
+                np.testing.assert_array_equal(result, separate)

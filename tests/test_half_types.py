@@ -6,6 +6,7 @@ import pytest
 
 import npfuse as nf
 from exact import is_nearest
+from npfuse import _native
 from samples import every_half
 from table import Kernel
 
@@ -27,6 +28,63 @@ def test_every_input_is_rounded_correctly(any_kernel: Kernel, dtype: np.dtype) -
         assert not wrong.any(), (x[wrong], result[wrong], truth[wrong])
         ties = ~is_nearest(result, truth, leeway=around_zero)
         assert np.sum(ties) <= any_kernel.activation.half_exceptions, x[ties]
+
+
+@pytest.mark.parametrize("dtype", HALF_TYPES, ids=str)
+def test_every_result_is_that_of_float32_rounded_once(any_kernel: Kernel, dtype: np.dtype) -> None:
+    """Parameters that are Python numbers are those of float32, whatever the half type could hold of them."""
+    x = every_half(dtype)
+    arrays = any_kernel.operands(x)[: 2 if any_kernel.backward else 1]
+    defaults = _native.activation_parameters[any_kernel.activation.name]
+    calls = [(any_kernel.parameters, {}), ((), dict(zip(defaults, any_kernel.parameters, strict=True)))]
+    if not getattr(any_kernel.function, "required", 0):
+        calls.append(((), {}))
+    for positional, named in calls if defaults else [((), {})]:
+        parameters = positional or named.values() or defaults.values()
+        with np.errstate(all="ignore"):
+            expected = any_kernel.function(*(array.astype(np.float32) for array in arrays), *parameters).astype(dtype)
+            for choice in ({}, {"dtype": dtype}, {"out": np.empty_like(x), "where": np.True_}):
+                result = any_kernel.function(*arrays, *positional, **named, **choice)
+                assert result.dtype == dtype
+                np.testing.assert_array_equal(result.astype(np.float64), expected.astype(np.float64))
+            for i in (0, 12345, 50000):
+                scalar = any_kernel.function(*(array[i] for array in arrays), *positional, **named)
+                assert scalar.dtype == dtype
+                np.testing.assert_array_equal(np.float64(scalar), np.float64(expected[i]))
+
+
+@pytest.mark.parametrize("dtype", HALF_TYPES, ids=str)
+def test_bias_and_prelu_take_numbers_as_float32_does(dtype: np.dtype) -> None:
+    with np.errstate(invalid="ignore"):
+        x = every_half(dtype)[np.isfinite(every_half(dtype))][:60_000].reshape(-1, 50)
+    bias = np.linspace(-1, 1, 50).astype(dtype)
+    half = (np.broadcast_to(bias, x.shape), x, bias)
+    wide = tuple(array.astype(np.float32) for array in half)
+    with np.errstate(all="ignore"):
+        for name, given in {"leaky_relu": (0.1,), "hard_sigmoid": (), "elu": (1.1,), "swish": (1.1,)}.items():
+            named = dict(zip(_native.activation_parameters[name], given, strict=False))
+            expected = nf.bias_act(*wide[1:], name, **named).astype(dtype)
+            np.testing.assert_array_equal(nf.bias_act(*half[1:], name, **named), expected)
+            expected = nf.bias_act_backward(*wide, name, **named)
+            for result, single in zip(nf.bias_act_backward(*half, name, **named), expected, strict=True):
+                np.testing.assert_array_equal(result, single.astype(dtype))
+        dx, _ = nf.prelu_backward(*half[:2], 0.1)
+        np.testing.assert_array_equal(dx, nf.prelu_backward(*wide[:2], 0.1)[0].astype(dtype))
+
+
+@pytest.mark.parametrize("dtype", HALF_TYPES, ids=str)
+def test_arrays_of_parameters_promote_as_numpy_does(dtype: np.dtype) -> None:
+    x = np.array([-3, -0.1, 2], dtype)
+    exact = np.array(0.1, dtype)
+    np.testing.assert_array_equal(nf.leaky_relu(x, exact), nf.leaky_relu(x, float(exact)))
+    assert nf.leaky_relu(x, np.full(3, exact)).dtype == dtype
+    assert nf.hard_sigmoid(x, exact, 0.1).dtype == nf.hard_sigmoid(x, 0.1, np.full(3, exact)).dtype == dtype
+    expected = nf.hard_sigmoid(x.astype(np.float32), np.float32(exact), 0.1).astype(dtype)
+    np.testing.assert_array_equal(nf.hard_sigmoid(x, exact, 0.1), expected)
+    for parameter in (np.float32(0.1), np.full(3, 0.1, np.float32)):
+        result = nf.leaky_relu(x, parameter)
+        assert result.dtype == np.float32
+        np.testing.assert_array_equal(result, nf.leaky_relu(x.astype(np.float32), np.float32(0.1)))
 
 
 @pytest.mark.parametrize("dtype", HALF_TYPES, ids=str)

@@ -82,3 +82,13 @@ def test_bad_input_is_refused() -> None:
         nf.maxout_backward(dy, np.array([0, 1]), 2)
     with pytest.raises(TypeError, match="index"):
         nf.maxout_backward(dy, np.array([0.0, 1.0, 1.0]), 2)
+
+
+def test_masked_arrays_are_refused() -> None:
+    x, index = np.ones(4, np.float32), np.zeros(2, np.int32)
+    with pytest.raises(TypeError, match=r"^x must be an array without a mask"):
+        nf.maxout(np.ma.array(x), 2)
+    with pytest.raises(TypeError, match=r"^dy must be an array without a mask"):
+        nf.maxout_backward(np.ma.array(x[:2]), index, 2)
+    with pytest.raises(TypeError, match=r"^index must be an array without a mask"):
+        nf.maxout_backward(x[:2], np.ma.array(index), 2)

@@ -100,3 +100,11 @@ def test_bad_input_is_refused() -> None:
 def test_the_slope_has_no_default() -> None:
     with pytest.raises(TypeError, match="slope"):
         nf.prelu(np.ones(3))
+
+
+@pytest.mark.parametrize("name", ["dy", "x", "slope"])
+def test_masked_arrays_are_refused(name: str) -> None:
+    dy, x = sample()
+    given = {"dy": dy, "x": x, "slope": np.float32(0.5) * np.ones(3, np.float32)}
+    with pytest.raises(TypeError, match=rf"^{name} must be an array without a mask"):
+        nf.prelu_backward(**{**given, name: np.ma.array(given[name])})

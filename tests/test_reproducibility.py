@@ -73,7 +73,7 @@ def test_strides_do_not_matter(any_kernel: Kernel) -> None:
 def test_a_parameter_may_be_a_number_or_an_array(any_kernel: Kernel) -> None:
     for dtype in DTYPES:
         x = sample(dtype, 5003)
-        operands = any_kernel.operands(x)
+        operands = [operand if np.ndim(operand) else float(dtype(operand)) for operand in any_kernel.operands(x)]
         expected = bits(any_kernel.function(*operands))
         spread = [operand if np.ndim(operand) else np.full(x.shape, operand, dtype) for operand in operands]
         np.testing.assert_array_equal(bits(any_kernel.function(*spread)), expected)

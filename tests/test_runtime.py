@@ -339,3 +339,51 @@ def test_the_users_environment_changes_nothing_and_is_left_alone(setting, size):
     assert before == after
     assert forward == expected
     assert y.tobytes() == dx
+
+
+def operands_of_every_family():
+    x, dy = numbers(9000).reshape(90, 100), numbers(9000)[::-1].reshape(90, 100) / 3
+    tiny = np.float32([1e-39, -1e-39, 3e-40, -1, 1])
+    rows = [[array.astype(dtype) for array in (x, dy)] for dtype in (np.float16, np.float32, np.float64)]
+    return x, dy, x[0] / 7, tiny, tiny.astype(np.float16), x.astype(np.float16), rows
+
+
+def results_of_every_family(x, dy, bias, tiny, tiny_halves, halves, all_rows):
+    """Return everything that is computed of numbers which another rounding mode or flushing would change."""
+    results = [
+        nf.leaky_relu(np.float32([-1, -3]), 1e-39),
+        nf.leaky_relu_backward(tiny, tiny, 0.1),
+        nf.leaky_relu(tiny_halves, 0.1),
+        nf.leaky_relu(1.1, 0.1),
+        nf.leaky_relu_backward(0.1, tiny, 1 / 3),
+        nf.hard_sigmoid(halves),
+        *nf.prelu_backward(dy, x, 0.1),
+        *nf.prelu_backward(dy, x, bias),
+        *nf.prelu_backward(dy, x, x[:, :1]),
+        *nf.prelu_backward(dy.reshape(6, 15, 100), x.reshape(6, 15, 100), x[:15, :1]),
+        *nf.swiglu_backward(dy, x, dy),
+        nf.glu(x),
+        nf.glu_backward(x[:, :50], x),
+        *nf.maxout(x, 5, return_index=True),
+    ]
+    for rows, gradient in all_rows:
+        for name in ("relu", "elu", "gelu"):
+            results.append(nf.bias_act(rows, rows[1], name))
+            results += nf.bias_act_backward(gradient, rows, rows[1], name)
+        results += nf.bias_act_backward(
+            gradient, rows, rows[1], "swish", out=np.empty(rows.shape, np.float64), beta=1.1
+        )
+    return b"".join(np.asarray(result).tobytes() for result in results)
+
+
+@pytest.mark.skipif(not CONTROL_BITS, reason="knows only how glibc stores the environment")
+@pytest.mark.parametrize("setting", CONTROL_BITS)
+def test_the_users_environment_changes_no_result(setting):
+    operands = operands_of_every_family()
+    expected = results_of_every_family(*operands)
+    with control_bits(CONTROL_BITS[setting]):
+        before = control_word()
+        found = results_of_every_family(*operands)
+        after = control_word()
+    assert before == after
+    assert found == expected

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npfuse import _native
+from npfuse._arrays import reject_masked, rounded_sums
 
 __all__ = ["bias_act", "bias_act_backward"]
 
@@ -16,16 +17,15 @@ __all__ = ["bias_act", "bias_act_backward"]
 def parameter_values(activation: str, given: dict[str, float]) -> list[float]:
     """Return the activation's parameters in order, defaults filled in."""
     if not isinstance(activation, str):
-        raise TypeError(f"activation: expected a name such as 'relu', got {activation!r}")
+        raise TypeError(f"activation must be a name such as 'relu', got {activation!r}")
     if activation not in _native.bias_forward_ufuncs:
-        raise ValueError(
-            f"activation: there is no {activation!r}; there are {', '.join(sorted(_native.bias_forward_ufuncs))}"
-        )
+        known = ", ".join(sorted(_native.bias_forward_ufuncs))
+        raise ValueError(f"activation must be one of {known}, got {activation!r}")
     defaults = _native.activation_parameters[activation]
     for name in given:
         if name not in defaults:
             known = ", ".join(defaults) or "none"
-            raise TypeError(f"{name}: {activation} has no such parameter; it has {known}")
+            raise TypeError(f"{name} must be a parameter of {activation}, which has {known}")
     return [given.get(name, default) for name, default in defaults.items()]
 
 
@@ -55,9 +55,9 @@ def bias_act(
     Raises
     ------
     TypeError
-        If an operand is complex or an object, or the activation has no such parameter.
+        If an operand is complex, an object or a masked array, or the activation has no such parameter.
     ValueError
-        If there is no such activation, the shapes do not fit, or `out` is read-only.
+        If there is no such activation, a parameter is out of its range, the shapes do not fit, or `out` is read-only.
 
     Notes
     -----
@@ -71,6 +71,8 @@ def bias_act(
     array([[1.5, 0. ],
            [3.5, 0. ]])
     """
+    if type(x) is not np.ndarray or type(bias) is not np.ndarray or out is not None:
+        reject_masked(x=x, bias=bias, out=out)
     values = parameter_values(activation, parameters)
     result: NDArray[Any] = _native.bias_forward_ufuncs[activation](x, bias, *values, out=out)
     return result
@@ -107,14 +109,15 @@ def bias_act_backward(
     dx : ndarray, shape (..., n)
         ``dy * activation'(x + bias)``.
     dbias : ndarray, shape (n,)
-        Sum of dx over all rows, carried in double in an order that no number of threads changes.
+        Sum of dx over all rows, carried in double in an order that no number of threads changes. Of the dtype that dx
+        has without `out`.
 
     Raises
     ------
     TypeError
-        If an operand is complex or an object, or the activation has no such parameter.
+        If an operand is complex, an object or a masked array, or the activation has no such parameter.
     ValueError
-        If there is no such activation, the shapes do not fit, or `out` is read-only.
+        If there is no such activation, a parameter is out of its range, the shapes do not fit, or `out` is read-only.
 
     Notes
     -----
@@ -130,21 +133,24 @@ def bias_act_backward(
     >>> dbias
     array([2., 1.])
     """
+    if type(dy) is not np.ndarray or type(x) is not np.ndarray or type(bias) is not np.ndarray or out is not None:
+        reject_masked(dy=dy, x=x, bias=bias, out=out)
     values = parameter_values(activation, parameters)
     gradient, inputs = np.asanyarray(dy), np.asanyarray(x)
     if inputs.ndim == 0:
-        raise ValueError("x: expected at least one axis, got a scalar")
+        raise ValueError("x must have at least one axis, got a scalar")
     if gradient.shape != inputs.shape:
-        raise ValueError(f"dy: expected the shape of x, {inputs.shape}, got {gradient.shape}")
+        raise ValueError(f"dy must be of the shape of x, {inputs.shape}, got {gradient.shape}")
     if out is not None and out.shape != inputs.shape:
-        raise ValueError(f"out: expected the shape of x, {inputs.shape}, got {out.shape}")
+        raise ValueError(f"out must be of the shape of x, {inputs.shape}, got {out.shape}")
     rows = (math.prod(inputs.shape[:-1]), inputs.shape[-1])
+    ufunc = _native.bias_backward_ufuncs[activation]
+    gradient, inputs_in_rows = gradient.reshape(rows), inputs.reshape(rows)
     target = None if out is None else out.reshape(rows)
-    dx, dbias = _native.bias_backward_ufuncs[activation](
-        gradient.reshape(rows), inputs.reshape(rows), bias, *values, out=(target, None)
-    )
+    dx, dbias = ufunc(gradient, inputs_in_rows, bias, *values, out=(target, None))
     if out is None:
-        out = dx.reshape(inputs.shape)
-    elif not np.shares_memory(out, dx):  # a layout whose rows cannot be viewed as one matrix
+        return dx.reshape(inputs.shape), rounded_sums(dbias, (), dx.dtype)
+    if not np.shares_memory(out, dx):  # a layout whose rows cannot be viewed as one matrix
         out[...] = dx.reshape(inputs.shape)
-    return out, dbias.astype(out.dtype)
+    dtype = ufunc(gradient[:0], inputs_in_rows[:0], bias, *values)[0].dtype
+    return out, rounded_sums(dbias, (), dtype)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npfuse import _native
+from npfuse._arrays import reject_masked
 
 __all__ = ["glu", "glu_backward"]
 
@@ -16,10 +17,10 @@ __all__ = ["glu", "glu_backward"]
 def _halves(array: NDArray[Any], axis: int) -> tuple[NDArray[Any], NDArray[Any]]:
     position = operator.index(axis)
     if not -array.ndim <= position < array.ndim:
-        raise ValueError(f"axis: expected one of the {array.ndim} axes of x, got {axis}")
+        raise ValueError(f"axis must be one of the {array.ndim} axes of x, got {axis}")
     length = array.shape[position]
     if length % 2:
-        raise ValueError(f"x: expected an even length along axis {axis}, got {length}")
+        raise ValueError(f"x must have an even length along axis {axis}, got {length}")
     before = (slice(None),) * (position % array.ndim)
     return array[(*before, slice(length // 2))], array[(*before, slice(length // 2, None))]
 
@@ -42,7 +43,7 @@ def glu(x: ArrayLike, axis: int = -1) -> NDArray[Any]:
     Raises
     ------
     TypeError
-        If `x` is complex or an object.
+        If `x` is complex, an object or a masked array.
     ValueError
         If there is no such axis, or its length is odd.
 
@@ -66,6 +67,7 @@ def glu(x: ArrayLike, axis: int = -1) -> NDArray[Any]:
     >>> nf.glu(np.array([3.0, 4.0, 0.0, 100.0]))
     array([1.5, 4. ])
     """
+    reject_masked(x=x)
     values, gate = _halves(np.asanyarray(x), axis)
     y: NDArray[Any] = _native.sigmoid_glu(gate, values)
     return y
@@ -91,7 +93,7 @@ def glu_backward(dy: ArrayLike, x: ArrayLike, axis: int = -1) -> NDArray[Any]:
     Raises
     ------
     TypeError
-        If an operand is complex or an object.
+        If an operand is complex, an object or a masked array.
     ValueError
         If there is no such axis, its length is odd, or `dy` has not the shape of the output.
 
@@ -106,10 +108,11 @@ def glu_backward(dy: ArrayLike, x: ArrayLike, axis: int = -1) -> NDArray[Any]:
     >>> nf.glu_backward(np.array([1.0]), np.array([3.0, 0.0]))
     array([0.5 , 0.75])
     """
+    reject_masked(dy=dy, x=x)
     gradient, inputs = np.asanyarray(dy), np.asanyarray(x)
     values, gate = _halves(inputs, axis)
     if gradient.shape != values.shape:
-        raise ValueError(f"dy: expected the shape of the output, {values.shape}, got {gradient.shape}")
+        raise ValueError(f"dy must be of the shape of the output, {values.shape}, got {gradient.shape}")
     dtype = _native.sigmoid_glu(gate[..., :0], gradient[..., :0]).dtype
     dx = np.empty(inputs.shape, dtype)
     dvalues, dgate = _halves(dx, axis)

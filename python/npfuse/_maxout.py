@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npfuse import _native
+from npfuse._arrays import reject_masked
 
 __all__ = ["maxout", "maxout_backward"]
 
@@ -17,16 +18,16 @@ def checked_pieces(pieces: int) -> int:
     try:
         count = operator.index(pieces)
     except TypeError:
-        raise TypeError(f"pieces: expected an integer, got {pieces!r}") from None
+        raise TypeError(f"pieces must be an integer, got {pieces!r}") from None
     if count < 1:
-        raise ValueError(f"pieces: expected at least 1, got {count}")
+        raise ValueError(f"pieces must be at least 1, got {count}")
     return count
 
 
 def _checked_axis(axis: int, dimensions: int) -> int:
     position = operator.index(axis)
     if not -dimensions <= position < dimensions:
-        raise ValueError(f"axis: expected one of the {dimensions} axes of the array, got {axis}")
+        raise ValueError(f"axis must be one of the {dimensions} axes of the array, got {axis}")
     return position % dimensions
 
 
@@ -56,7 +57,7 @@ def maxout(
     Raises
     ------
     TypeError
-        If `x` is complex or an object, or `pieces` no integer.
+        If `x` is complex, an object or a masked array, or `pieces` no integer.
     ValueError
         If `pieces` does not divide the length of the axis, or there is no such axis.
 
@@ -79,12 +80,13 @@ def maxout(
     >>> nf.maxout(np.array([1.0, 5.0, 2.0, -1.0]), 2)
     array([5., 2.])
     """
+    reject_masked(x=x)
     array = np.asanyarray(x)
     count = checked_pieces(pieces)
     axis = _checked_axis(axis, array.ndim)
     length = array.shape[axis]
     if length % count:
-        raise ValueError(f"pieces: {count} does not divide the length of the axis, {length}")
+        raise ValueError(f"pieces must divide the length of the axis, {length}, got {count}")
     split = array.reshape(*array.shape[:axis], length // count, count, *array.shape[axis + 1 :])
     if not return_index:
         y: NDArray[Any] = _native.maxout_values_ufunc(split, axes=[axis + 1, ()])
@@ -113,7 +115,7 @@ def maxout_backward(dy: ArrayLike, index: ArrayLike, pieces: int, axis: int = -1
     Raises
     ------
     TypeError
-        If `dy` is complex or an object, or `index` or `pieces` hold no integers.
+        If `dy` is complex or an object, `index` or `pieces` hold no integers, or an array is masked.
     ValueError
         If `index` has another shape than `dy`, or names a piece that is not there.
 
@@ -129,15 +131,16 @@ def maxout_backward(dy: ArrayLike, index: ArrayLike, pieces: int, axis: int = -1
     >>> nf.maxout_backward(np.array([10.0, 20.0]), index, 2)
     array([ 0., 10., 20.,  0.])
     """
+    reject_masked(dy=dy, index=index)
     gradient, winners = np.asanyarray(dy), np.asarray(index)
     count = checked_pieces(pieces)
     axis = _checked_axis(axis, gradient.ndim)
     if winners.dtype.kind not in "iu":
-        raise TypeError(f"index: expected integers, got {winners.dtype}")
+        raise TypeError(f"index must be of integers, got {winners.dtype}")
     if winners.shape != gradient.shape:
-        raise ValueError(f"index: expected the shape of dy, {gradient.shape}, got {winners.shape}")
+        raise ValueError(f"index must be of the shape of dy, {gradient.shape}, got {winners.shape}")
     if winners.size and not 0 <= winners.min() <= winners.max() < count:
-        raise ValueError(f"index: expected numbers from 0 to {count - 1}, got {winners.min()} to {winners.max()}")
+        raise ValueError(f"index must be from 0 to {count - 1}, got {winners.min()} to {winners.max()}")
     dtype = np.result_type(_native.relu(gradient[..., :0]))
     parts = np.empty((*gradient.shape[: axis + 1], count, *gradient.shape[axis + 1 :]), dtype)
     _native.maxout_backward_ufunc(gradient, winners.astype(np.int32, copy=False), axes=[(), (), axis + 1], out=parts)

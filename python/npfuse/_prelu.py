@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npfuse import _native
+from npfuse._arrays import reject_masked, rounded_sums
 
 __all__ = ["prelu_backward"]
 
@@ -36,9 +37,9 @@ def prelu_backward(dy: ArrayLike, x: ArrayLike, slope: ArrayLike) -> tuple[NDArr
     Raises
     ------
     TypeError
-        If an operand is complex or an object.
+        If an operand is complex, an object or a masked array.
     ValueError
-        If `dy` has another shape than `x`, or `slope` does not broadcast to it.
+        If `dy` has another shape than `x`, or `slope` does not broadcast to it or is out of its range.
 
     See Also
     --------
@@ -62,23 +63,27 @@ def prelu_backward(dy: ArrayLike, x: ArrayLike, slope: ArrayLike) -> tuple[NDArr
     >>> dslope
     np.float64(-3.0)
     """
+    reject_masked(dy=dy, x=x, slope=slope)
     gradient, inputs, slopes = np.asanyarray(dy), np.asanyarray(x), np.asanyarray(slope)
     if gradient.shape != inputs.shape:
-        raise ValueError(f"dy: expected the shape of x, {inputs.shape}, got {gradient.shape}")
+        raise ValueError(f"dy must be of the shape of x, {inputs.shape}, got {gradient.shape}")
     if slopes.size == 1 and slopes.ndim <= inputs.ndim:
-        # A number stays what it is, lest a Python float promote float32.
+        # A number stays what it is, so that a Python float does not promote float32.
         single = slopes.reshape(()) if slopes.ndim else slope
-        dx, dslope = _native.parameter_backward_ufuncs["prelu"][1](gradient.reshape(-1), inputs.reshape(-1), single)
+        dx, sums = _native.parameter_backward_ufuncs["prelu"][1](gradient.reshape(-1), inputs.reshape(-1), single)
+        axes: tuple[int, ...] = ()
     else:
-        dx, dslope = _summed_to(slopes, gradient, inputs)
-    return dx.reshape(inputs.shape), dslope.astype(dx.dtype).reshape(slopes.shape)
+        dx, sums, axes = _sums_for(slopes, gradient, inputs)
+    return dx.reshape(inputs.shape), rounded_sums(sums, axes, dx.dtype).reshape(slopes.shape)
 
 
-def _summed_to(slopes: NDArray[Any], gradient: NDArray[Any], inputs: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return both gradients, the elements of each in the order of its array."""
+def _sums_for(
+    slopes: NDArray[Any], gradient: NDArray[Any], inputs: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any], tuple[int, ...]]:
+    """Return dx, sums, and the axes along which they remain to be added; elements in the order of their arrays."""
     padded = (1,) * (inputs.ndim - slopes.ndim) + slopes.shape
     if len(padded) != inputs.ndim or any(own not in (1, n) for own, n in zip(padded, inputs.shape, strict=True)):
-        raise ValueError(f"slope: shape {slopes.shape} does not broadcast to that of x, {inputs.shape}")
+        raise ValueError(f"slope must broadcast to the shape of x, {inputs.shape}, got shape {slopes.shape}")
 
     # Axes of length 1 are neither summed nor kept, and left out.
     shape = tuple(length for length in inputs.shape if length != 1)
@@ -96,7 +101,7 @@ def _summed_to(slopes: NDArray[Any], gradient: NDArray[Any], inputs: NDArray[Any
         inputs.reshape(outer + rows + columns),
         slopes.reshape(lengths[:rows_from] + (columns if by_column else ())),
     )
-    return dx, sums.sum(axis=tuple(axis for axis in range(rows_from) if not varies[axis]))
+    return dx, sums, tuple(axis for axis in range(rows_from) if not varies[axis])
 
 
 def _start_of_last_run(flags: tuple[bool, ...]) -> int:

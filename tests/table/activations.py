@@ -141,6 +141,7 @@ ACTIVATIONS = [
         parameters=((0.01,), (0.25,), (0,), (-0.5,), (3,)),
         forward_ulp=0.5,
         backward_ulp=0,
+        half_exceptions=24,  # a product of 35 bits is a tie in float32 more often than a rounded function
     ),
     Activation(
         "prelu",
@@ -169,7 +170,7 @@ ACTIVATIONS = [
         values={-inf: -1, 0: 0, 2: 2, inf: inf},
         slopes={-inf: 0, 0: 1, 2: 1, inf: 1},
         parameters=((1,), (0.3,), (2.7,), (1e-3,), (100,), (0,)),
-        half_exceptions=100,  # 100 * x, of which elu falls short by less than float32 tells, may itself be a tie
+        half_exceptions=220,  # alpha * x, of which elu falls short by less than float32 tells, may itself be a tie
     ),
     Activation(
         "selu",
@@ -259,6 +260,7 @@ ACTIVATIONS = [
         parameters=((1 / 6, 0.5), (0.2, 0.5), (1, 0)),
         forward_ulp=0.5,
         backward_ulp=0,
+        half_exceptions=350,  # beta is a tie, and a small x is lost beside it in float32
     ),
     Activation(
         "hard_swish",

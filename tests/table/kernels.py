@@ -51,9 +51,13 @@ class Kernel:
         return self.activation.backward_ulp if self.backward else self.activation.forward_ulp
 
     def operands(self, x: np.ndarray, dy: float | np.ndarray = 1) -> tuple:
-        """What the library's function is given; `dy` only counts for a derivative."""
+        """What the library's function is given; `dy` only counts for a derivative.
+
+        Half types do not hold the parameters, and compute with what Python numbers are in float32.
+        """
         first = (np.full_like(x, dy),) if self.backward else ()
-        return (*first, x, *(x.dtype.type(parameter) for parameter in self.parameters))
+        convert = float if x.dtype.itemsize == 2 else x.dtype.type
+        return (*first, x, *(convert(parameter) for parameter in self.parameters))
 
     def __call__(self, x: np.ndarray, dy: float | np.ndarray = 1) -> np.ndarray:
         return self.function(*self.operands(x, dy))

@@ -8,7 +8,8 @@ from typing import Any
 from npfuse import _native
 from npfuse._bias import parameter_values
 from npfuse.cuda import _storage
-from npfuse.cuda._operands import Operand, is_number, number_of
+from npfuse.cuda._operands import Operand
+from npfuse.cuda._settings import checked_parameters
 from npfuse.cuda._work import Work
 
 __all__ = ["bias_act", "bias_act_backward"]
@@ -23,18 +24,6 @@ def _bias(work: Work, bias: Any, x: Operand) -> Operand:
     if operand.shape != x.shape[-1:]:
         raise ValueError(f"bias: expected shape {x.shape[-1:]}, got {operand.shape}")
     return operand
-
-
-def _parameters(activation: str, given: dict[str, float], storage: str) -> list[float]:
-    """Return the activation's parameters as a kernel takes them."""
-    values = zip(_native.activation_parameters[activation], parameter_values(activation, given), strict=True)
-    return [_storage.rounded(_number(name, value), storage) for name, value in values]
-
-
-def _number(name: str, value: Any) -> float:
-    if not is_number(value):
-        raise TypeError(f"{name} must be a number, got {type(value).__name__}")
-    return number_of(name, value)
 
 
 def bias_act(
@@ -62,18 +51,18 @@ def bias_act(
     array, shape (..., n)
         From the library of `x`, unless `out` is given.
     """
-    parameter_values(activation, parameters)  # which has all errors but those of arrays
+    values = parameter_values(activation, parameters)
     with Work("x", x, stream) as work:
         operand = work.take("x", x)
         added = _bias(work, bias, operand)
-        values = _parameters(activation, parameters, operand.storage)
+        numbers = checked_parameters(activation, values, operand.storage)
         result, target = work.output("out", out, operand.shape, operand.storage)
         work.native.run_elementwise(
             work.place,
             "activations_forward",
             ACTIVATIONS[activation],
             _storage.NUMBERS[operand.storage],
-            [(work.contiguous(operand), 0.0), *((None, value) for value in values)],
+            [(work.contiguous(operand), 0.0), *((None, number) for number in numbers)],
             [work.writing(target)],
             operand.size,
             columns=operand.shape[-1],
@@ -118,14 +107,14 @@ def bias_act_backward(
     dbias : array, shape (n,)
         Sum of dx over all rows, in the CPU's order.
     """
-    parameter_values(activation, parameters)
+    values = parameter_values(activation, parameters)
     with Work("x", x, stream) as work:
         operand = work.take("x", x)
         gradient = work.take("dy", dy, operand.storage)
         if gradient.shape != operand.shape:
             raise ValueError(f"dy: expected the shape of x, {operand.shape}, got {gradient.shape}")
         added = _bias(work, bias, operand)
-        values = _parameters(activation, parameters, operand.storage)
+        numbers = checked_parameters(activation, values, operand.storage)
         result, target = work.output("out", out, operand.shape, operand.storage)
         columns = operand.shape[-1]
         rows = math.prod(operand.shape[:-1])
@@ -139,7 +128,7 @@ def bias_act_backward(
                 (work.contiguous(gradient), 0, 0.0),
                 (work.contiguous(operand), 0, 0.0),
                 (work.contiguous(added), columns, 0.0),
-                *((0, 0, value) for value in values),
+                *((0, 0, number) for number in numbers),
             ],
             work.writing(target),
             sums.pointer,

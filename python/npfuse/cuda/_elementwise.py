@@ -11,6 +11,7 @@ import numpy as np
 from npfuse import _native
 from npfuse.cuda import _storage
 from npfuse.cuda._operands import Operand, is_number
+from npfuse.cuda._settings import checked_number
 from npfuse.cuda._work import Work, common_shape
 
 Function = Callable[..., Any]
@@ -21,16 +22,28 @@ def run(
     index: int,
     names: Sequence[str],
     values: Sequence[Any],
+    domains: Mapping[str, int],
     outs: Mapping[str, Any],
     stream: Any,
 ) -> tuple[Any, ...]:
-    """Run a kernel over arrays and numbers that broadcast together; return its outputs."""
+    """Run a kernel over arrays and numbers that broadcast together; return its outputs.
+
+    Numbers that are parameters, which have a domain, take the type that the storage computes in.
+    """
     numbers = [is_number(value) for value in values]
     first = numbers.index(False) if False in numbers else 0
     with Work(names[first], values[first], stream) as work:
         leading = work.take(names[first], values[first])
         storage = leading.storage
-        inputs = [leading if i == first else work.input(names[i], value, storage) for i, value in enumerate(values)]
+
+        def input_of(i: int) -> Operand | float:
+            if i == first:
+                return leading
+            if numbers[i] and names[i] in domains:
+                return checked_number(names[i], values[i], domains[names[i]], storage)
+            return work.input(names[i], values[i], storage)
+
+        inputs = [input_of(i) for i in range(len(values))]
         shape = common_shape([value for value in inputs if isinstance(value, Operand)])
         results = [work.output(name, out, shape, storage) for name, out in outs.items()]
         arrays, targets = zip(*results, strict=True)
@@ -84,6 +97,7 @@ def _function(
     """Return a function of the operands, then of the parameters with their defaults."""
     signature = _signature(operands, defaults)
     names = [*operands, *defaults]
+    domains = _native.activation_domains.get(name.removesuffix("_backward"), {})
     required = sum(signature.parameters[name].default is inspect.Parameter.empty for name in names)
     usual = [signature.parameters[name].default for name in names]
 
@@ -106,7 +120,7 @@ def _function(
         return {f"out[{i}]": each for i, each in enumerate(out)}
 
     def function(*args: Any, out: Any = None, stream: Any = None, **named: Any) -> Any:
-        results = run(family, index, names, in_order(args, named), by_name(out), stream)
+        results = run(family, index, names, in_order(args, named), domains, by_name(out), stream)
         return results[0] if outputs == 1 else results
 
     function.__name__ = function.__qualname__ = name

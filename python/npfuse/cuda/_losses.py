@@ -40,16 +40,23 @@ def _call(name: str, wants_value: bool, wants_gradient: bool, pred: Any, target:
     entry = _entry(_device.native(), name)
     settings = named(name, entry.defaults, given)
     reduction = checked_reduction(settings["reduction"])
-    parameters = [checked_number(key, settings[key], domain) for key, _, domain in entry.parameters]
     variant = sum(checked_flag(key, settings[key]) << bit for bit, (key, _) in enumerate(entry.flags))
 
     with Work("pred", pred, settings["stream"]) as work:
         prediction = work.take("pred", pred)
         storage = prediction.storage
+        parameters = [checked_number(key, settings[key], domain, storage) for key, _, domain in entry.parameters]
+        domains = {key: domain for key, _, domain in entry.operands}
         extra = {"target": target, **{key: settings[key] for key, _, _ in entry.operands}}
         inputs: list[Operand | float] = [prediction]
         for key, value in extra.items():
-            inputs.append(number_of(key, value) if is_number(value) else _fitting(work, key, value, prediction))
+            if not is_number(value):
+                inputs.append(_fitting(work, key, value, prediction))
+            else:
+                is_parameter = key in domains
+                inputs.append(
+                    checked_number(key, value, domains[key], storage) if is_parameter else number_of(key, value)
+                )
         weight = None if settings["weight"] is None else _fitting(work, "weight", settings["weight"], prediction)
 
         gradient = work.output("out", settings["out"], prediction.shape, storage) if wants_gradient else None

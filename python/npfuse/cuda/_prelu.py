@@ -7,7 +7,8 @@ from typing import Any
 
 from npfuse.cuda import _storage
 from npfuse.cuda._bias import ACTIVATIONS
-from npfuse.cuda._operands import is_number, number_of
+from npfuse.cuda._operands import is_number
+from npfuse.cuda._settings import checked_parameters
 from npfuse.cuda._work import Work
 
 __all__ = ["prelu_backward"]
@@ -42,7 +43,7 @@ def prelu_backward(dy: Any, x: Any, slope: Any, *, stream: Any = None) -> tuple[
             raise ValueError(f"dy: expected the shape of x, {operand.shape}, got {gradient.shape}")
         own_shape: tuple[int, ...] = ()
         varies = [False] * len(operand.shape)
-        given = (0, 0, _storage.rounded(number_of("slope", slope), operand.storage)) if is_number(slope) else None
+        given = (0, 0, *checked_parameters("prelu", [slope], operand.storage)) if is_number(slope) else None
         if given is None:
             slopes = work.take("slope", slope, operand.storage)
             own_shape = slopes.shape

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import numbers
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from npfuse.cuda._operands import number_of
-
-_DOMAINS: dict[int, tuple[Callable[[Any], bool], str]] = {
-    1: (lambda value: value >= 0, "at least 0"),
-    2: (lambda value: value > 0, "greater than 0"),
-    3: (lambda value: 0 <= value <= 1, "between 0 and 1"),
-}
-"""By the number that csrc/formulas/describe.h gives them; 0 is every real number."""
+from npfuse import _native
 
 
 def named(function: str, known: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -27,15 +19,15 @@ def named(function: str, known: Mapping[str, Any], given: Mapping[str, Any]) -> 
     return {**known, **given}
 
 
-def checked_number(name: str, value: Any, domain: int) -> float:
-    """Return a parameter as float."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name} must be a real number, got {value!r}")
-    number = number_of(name, value)
-    is_right, words = _DOMAINS.get(domain, (lambda value: value == value, "a number"))
-    if not is_right(number):
-        raise ValueError(f"{name} must be {words}, got {number}")
-    return number
+def checked_number(name: str, value: Any, domain: int, storage: str) -> float:
+    """Return a parameter as the type that a storage computes in holds it, once it is known to be legal."""
+    return float(_native.checked_number(name, value, domain, storage == "float64"))
+
+
+def checked_parameters(activation: str, values: Sequence[Any], storage: str) -> list[float]:
+    """Return an activation's parameters, all of them numbers, likewise."""
+    domains = _native.activation_domains[activation]
+    return [checked_number(key, value, domains[key], storage) for key, value in zip(domains, values, strict=True)]
 
 
 def checked_index(name: str, value: Any) -> int:
