@@ -44,9 +44,7 @@ class RowCall:
     def __init__(self, work: Work, entry: Entry, settings: Mapping[str, Any], pred: Any, target: Any) -> None:
         self.work, self.entry = work, entry
         self.reduction = checked_reduction(settings["reduction"])
-        self.parameters = [
-            checked_number(key, settings[key], domain, "float64") for key, _, domain in entry.parameters
-        ]
+        self.parameters = [checked_number(key, settings[key], domain, "float64") for key, _, domain in entry.parameters]
         self.ignore_index = checked_index("ignore_index", settings["ignore_index"])
         self.out = settings["out"]
         self.pred = work.take(entry.prediction, pred)
