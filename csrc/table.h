@@ -227,6 +227,9 @@ inline constexpr int norm_lanes = 32;
 using SquareLoop = void (*)(const Operand& operand, double factor, std::ptrdiff_t first, std::ptrdiff_t n,
                             double* lanes);
 
+// Multiplies n numbers by a factor below 1, in place: in double, rounded once.
+using ScaleLoop = void (*)(const Operand& operand, double factor, std::ptrdiff_t n);
+
 struct KernelTable {
     const char* isa;
     ElementwiseLoop elementwise[call_storage_count];
@@ -242,6 +245,7 @@ struct KernelTable {
     UpdateLoop update[storage_count];  // by the parameter's storage
     RowSumLoop sum_rows[storage_count];
     SquareLoop add_squares;
+    ScaleLoop scale[storage_count];
     Span<Activation> activations;
     Span<GatedActivation> gated_activations;
     Span<RowOperation> row_operations;

@@ -120,3 +120,94 @@ def test_bad_scale_or_norm(how, message):
     with pytest.raises(ValueError, match=message):
         nf.SGD([p]).step([p.copy()], **how)
     assert (p == 1).all()
+
+
+def exact_product(array, factor):
+    """Multiply in long double, which holds more than is needed, and round once."""
+    product = array.astype(np.longdouble) * np.longdouble(factor)
+    return product.astype(array.dtype.newbyteorder("="))
+
+
+def test_clipping_to_a_small_norm():
+    array = np.full(4000, 6e4, np.float16)
+    norm = nf.clip_by_global_norm([array], 0.05)
+    assert (array == exact_product(np.full(4000, 6e4, np.float16), 0.05 / norm)).all()
+    arrays = [np.full(1000, 6e4, np.float16) for _ in range(1000)]
+    nf.clip_by_global_norm(arrays, 1.0)
+    assert nf.global_norm(arrays) == pytest.approx(1.0, rel=1e-3)
+    bounded = [np.full(1000, 6e4, np.float16)]
+    nf.clip_by_global_norm(bounded, 1000.0)
+    assert nf.global_norm(bounded) == pytest.approx(1000.0, rel=1e-3)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_clipping_rounds_once_in_any_layout(dtype):
+    dtype = pytest.importorskip("ml_dtypes").bfloat16 if dtype == "bfloat16" else np.dtype(dtype)
+    rng = np.random.default_rng(0)
+    numbers = (rng.standard_normal((60, 500)) * 10.0 ** rng.uniform(-4, 4, (60, 500))).astype(dtype)
+    unaligned = np.zeros(numbers.nbytes + 1, np.uint8)[1:].view(dtype).reshape(numbers.shape)
+    unaligned[...] = numbers
+    layouts = [
+        numbers.copy(),
+        np.asfortranarray(numbers),
+        np.repeat(numbers, 2, axis=1)[:, ::2],
+        numbers[::-1, ::-1].copy()[::-1, ::-1],
+        unaligned,
+        numbers.astype(numbers.dtype.newbyteorder()),
+        np.repeat(numbers.ravel(), 2)[::2],
+    ]
+    norm = nf.global_norm([numbers])
+    limit = norm / 37
+    expected = (numbers.astype(np.float64) * (limit / norm)).astype(dtype)
+    before = nf.get_num_threads()
+    for i, array in enumerate(layouts):
+        nf.set_num_threads(1 + i % 3)
+        assert nf.clip_by_global_norm([array], limit) == norm
+        np.testing.assert_array_equal(array.reshape(numbers.shape).astype(dtype), expected)
+    nf.set_num_threads(before)
+
+
+def test_half_types_are_rounded_once():
+    """Products next to a tie, which a float in between would turn into one."""
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    for dtype, digits in ((np.dtype(np.float16), 11), (np.dtype(ml_dtypes.bfloat16), 8)):
+        numbers = np.arange(2 ** (digits - 1), 2**digits).astype(dtype)
+        for factor in 0.5 + 2.0**-digits + np.array([-(2.0**-30), 0.0, 2.0**-30]):
+            array = numbers.copy()
+            norm = nf.global_norm([array])
+            nf.clip_by_global_norm([array], factor * norm)
+            used = factor * norm / norm
+            exact = numbers.astype(float) * used  # of at most 53 bits, or next to it
+            distance = np.abs(array.astype(float) - exact)
+            for neighbour in (np.nextafter(array, dtype.type(0)), np.nextafter(array, dtype.type(np.inf))):
+                assert (distance <= np.abs(neighbour.astype(float) - exact)).all()
+
+
+def test_clipping_raises_nothing_of_its_own():
+    arrays = [np.array([1e-300, 1e300]), np.array([6e4, 6e-8], np.float16), np.array([1e38, 1e-45], np.float32)]
+    with np.errstate(all="raise"):
+        nf.clip_by_global_norm(arrays, 1e-5)
+    assert nf.global_norm(arrays) == pytest.approx(1e-5, rel=1e-6)
+
+
+@pytest.mark.parametrize("bad", [np.float32(1), 1.0, None, [1.0]])
+def test_only_arrays_are_clipped(bad):
+    plain = np.ones(3)
+    with pytest.raises(TypeError, match=r"arrays\[1\] must be a NumPy array"):
+        nf.clip_by_global_norm([plain, bad], 1e-3)
+    assert (plain == 1).all()
+
+
+@pytest.mark.parametrize("scale", [1e-10, 1.0, 1e10])
+def test_clipping_of_gradients_whose_scaled_norm_overflows(scale):
+    p = np.zeros(4)
+    assert nf.SGD([p], lr=1.0).step([np.full(4, 1e300)], scale=scale, clip_norm=2.0)
+    np.testing.assert_allclose(p, -1.0)
+
+
+@pytest.mark.parametrize("scale", [1e-310, 5e-324])
+def test_a_scale_without_an_inverse_is_refused(scale):
+    p = np.zeros(4)
+    with pytest.raises(ValueError, match=r"scale must be at least 2\*\*-1022"):
+        nf.SGD([p], lr=1.0).step([np.ones(4)], scale=scale)
+    assert (p == 0).all()

@@ -33,6 +33,15 @@ def test_batch_descent_takes_all_rows_as_they_are():
     assert (y == Y).all()
 
 
+@pytest.mark.parametrize("size", [10, 11, 10**6, 10**400])
+def test_all_rows_in_one_batch_are_never_reordered(size):
+    rng = np.random.default_rng(1)
+    ((x, y),) = nf.minibatches([X, Y], size, rng=rng)
+    assert np.shares_memory(x, X)
+    assert (y == Y).all()
+    assert rng.random() == np.random.default_rng(1).random()
+
+
 def test_stochastic_descent_takes_row_by_row():
     assert [y.tolist() for (y,) in nf.minibatches(Y, 1, shuffle=False)] == [[i] for i in range(10)]
 

@@ -1,6 +1,7 @@
 """What an optimizer keeps: groups of parameters, learning rates, states that can be saved and loaded."""
 
 import copy
+import inspect
 import pickle
 
 import numpy as np
@@ -192,3 +193,121 @@ def test_bad_setting_of_a_group_changes_nothing():
     with pytest.raises(TypeError, match="there is no setting 'momentum'"):
         optimizer.groups[0]["momentum"] = 0.9
     assert optimizer.groups[0]["betas"] == (0.9, 0.999)
+
+
+# For each option that is no setting of a group, two optimizers that differ in nothing else.
+PAIRS = [
+    ("decoupled_weight_decay", nf.Adam, {"weight_decay": 0.1}, {"weight_decay": 0.1, "decoupled_weight_decay": True}),
+    ("decoupled_weight_decay", nf.SGD, {}, {"decoupled_weight_decay": True}),
+    ("eps_placement", nf.Adam, {}, {"eps_placement": "hat"}),
+    ("eps_placement", nf.Adam, {"amsgrad": True}, {"amsgrad": True, "eps_placement": "inside"}),
+    ("eps_placement", nf.Adamax, {}, {"eps_placement": "outside"}),
+    ("eps_placement", nf.RMSprop, {}, {"eps_placement": "inside"}),
+    ("velocity", nf.RMSprop, {"momentum": 0.9}, {"momentum": 0.9, "velocity": True}),
+    ("velocity", nf.SGD, {"momentum": 0.9, "dampening": 0.1}, {"momentum": 0.9, "dampening": 0.1, "velocity": True}),
+    ("nesterov", nf.SGD, {"momentum": 0.9, "velocity": True}, {"momentum": 0.9, "velocity": True, "nesterov": True}),
+    ("master_weights", nf.Adam, {}, {"master_weights": True}),
+    ("stochastic_rounding", nf.Adam, {}, {"stochastic_rounding": True}),
+    ("seed", nf.Adam, {"stochastic_rounding": True}, {"stochastic_rounding": True, "seed": 2**64 - 1}),
+]
+
+
+@pytest.mark.parametrize(("option", "cls", "first", "second"), PAIRS)
+def test_state_of_other_options_is_refused(option, cls, first, second):
+    for own, other in ((first, second), (second, first)):
+        optimizer, theirs = cls([np.ones(3)], **own), cls([np.ones(3)], **other)
+        before, saved = all_bytes(optimizer), theirs.state_dict()
+        saved.pop("adam.seed", None) if option == "stochastic_rounding" else None
+        with pytest.raises(ValueError, match=rf"{option} must be .*, got"):
+            optimizer.load_state_dict(saved)
+        assert all_bytes(optimizer) == before
+        optimizer.load_state_dict(cls([np.ones(3)], **own).state_dict())
+
+
+def test_adamw_is_not_adam():
+    params, _ = problem()
+    with pytest.raises(ValueError, match="decoupled_weight_decay must be False, got True"):
+        nf.Adam(params).load_state_dict(nf.AdamW([p.copy() for p in params]).state_dict())
+
+
+def test_every_option_is_a_part_of_the_state():
+    """Whatever a constructor takes is among the names, or among the arrays, or only what states begin with."""
+    in_kernel_or_arrays = {"amsgrad", "centered", "momentum", "dampening"}
+    initial = {"initial_accumulator_value", "initial_accumulator"}
+    for row in OPTIMIZERS:
+        optimizer = row.cls([np.ones(3)], **row.options)
+        names = {name.rpartition(".")[2] for name in optimizer.state_dict()}
+        taken = set(inspect.signature(row.cls.__init__).parameters) - {"self", "params", "options"}
+        assert taken - in_kernel_or_arrays - initial <= names
+        assert {"weight_decay", "decoupled_weight_decay", "maximize", "master_weights", "stochastic_rounding"} <= names
+
+
+def test_the_seed_is_saved(tmp_path):
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    make = lambda: nf.SGD([np.ones(3, ml_dtypes.bfloat16)], stochastic_rounding=True, seed=2**64 - 1)  # noqa: E731
+    for way in (through_npz, through_safetensors):
+        make().load_state_dict(way(make().state_dict(), tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error", "message"),
+    [
+        ("group0.steps", -1, ValueError, "steps must be at least 0"),
+        ("group0.steps", 2**63 - 1, ValueError, r"steps must be less than 2\*\*53"),
+        ("group0.steps", 2**53, ValueError, r"steps must be less than 2\*\*53"),
+        ("group0.lr", np.nan, ValueError, "lr must be finite"),
+        ("group0.lr", np.inf, ValueError, "lr must be finite"),
+        ("group0.lr", 1e39, ValueError, "lr must be between"),
+        ("group0.eps", -1.0, ValueError, "eps must be at least 0"),
+        ("group0.betas", [0.9, 1.0], ValueError, r"betas\[1\] must be"),
+        ("group0.betas", [np.nan, 0.9], ValueError, r"betas\[0\] must be finite"),
+        ("group0.weight_decay", np.nan, ValueError, "weight_decay must be finite"),
+        ("group0.mu_product", np.nan, ValueError, "mu_product must be finite"),
+        ("group0.mu_product", -1.0, ValueError, "mu_product must be between 0 and 1"),
+        ("group0.maximize", 1, TypeError, "maximize must be of bool"),
+        ("decoupled_weight_decay", 2.0, ValueError, "decoupled_weight_decay must be False, got 2.0"),
+        ("param0.exp_avg", np.zeros(3, np.float32), TypeError, "exp_avg must be of float64, got float32"),
+    ],
+)
+def test_what_a_state_must_hold(name, value, error, message):
+    optimizer = nf.NAdam([np.ones(3)])
+    optimizer.step([np.ones(3)])
+    before, state = all_bytes(optimizer), optimizer.state_dict()
+    state[f"nadam.{name}"] = np.array(value)
+    with pytest.raises(error, match=message):
+        optimizer.load_state_dict(state)
+    assert all_bytes(optimizer) == before
+
+
+@pytest.mark.parametrize("state", [None, [], "state", 3])
+def test_a_state_is_a_mapping(state):
+    with pytest.raises(TypeError, match="state must be a mapping"):
+        nf.SGD([np.ones(3)]).load_state_dict(state)
+
+
+def test_read_only_states_change_nothing():
+    optimizer, other = nf.Adam([np.ones(3)]), nf.Adam([np.ones(3)])
+    other.step([np.ones(3)])
+    optimizer.state[0]["exp_avg_sq"].setflags(write=False)
+    before = all_bytes(optimizer)
+    with pytest.raises(ValueError, match=r"param0\.exp_avg_sq is read-only"):
+        optimizer.load_state_dict(other.state_dict())
+    assert all_bytes(optimizer) == before
+
+
+def test_states_that_change_places():
+    optimizer = nf.Adam([np.ones(3)])
+    optimizer.step([np.full(3, 2.0)])
+    m, v = (optimizer.state[0][name] for name in ("exp_avg", "exp_avg_sq"))
+    expected = v.copy(), m.copy()
+    optimizer.load_state_dict({**optimizer.state_dict(), "adam.param0.exp_avg": v, "adam.param0.exp_avg_sq": m})
+    assert (m == expected[0]).all()
+    assert (v == expected[1]).all()
+
+
+def test_a_state_of_the_other_byte_order():
+    optimizer, other = nf.Adam([np.ones(3)]), nf.Adam([np.ones(3)])
+    other.step([np.ones(3)])
+    swapped = {name: array.astype(array.dtype.newbyteorder()) for name, array in other.state_dict().items()}
+    optimizer.load_state_dict(swapped)
+    assert all_bytes(optimizer)[1:] == all_bytes(other)[1:]

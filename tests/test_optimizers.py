@@ -1,8 +1,10 @@
 """Every optimizer against its textbook formula, and what may happen to its arrays."""
 
+import contextlib
 import os
 import subprocess
 import sys
+import warnings
 from itertools import product
 
 import ml_dtypes
@@ -256,10 +258,127 @@ def test_gradient_that_shares_memory_with_a_state_is_refused():
         optimizer.step([np.ones(4, np.float32), optimizer.state[0]["exp_avg_sq"]])
 
 
-def test_a_gradient_may_be_its_parameter():
-    p = np.full(5, 2.0, np.float32)
-    nf.SGD([p], lr=0.25).step([p])
-    assert (p == 1.5).all()
+def test_a_gradient_is_no_parameter():
+    p = np.full((5, 2), 2.0, np.float32)
+    optimizer = nf.SGD([p], lr=0.25)
+    for refused in (
+        lambda: optimizer.step([p]),
+        lambda: optimizer.step([p.view()]),
+        lambda: optimizer.step_rows(0, np.arange(5), p),
+    ):
+        with pytest.raises(ValueError, match=r"shares memory with params\[0\]"):
+            refused()
+    with pytest.raises(ValueError, match="grad shares memory with param"):
+        nf.sgd_step(p, p, step=1, lr=0.25)
+    assert (p == 2).all()
+    assert optimizer.groups[0].steps == 0
+
+
+def test_a_gradient_that_became_a_parameter_is_refused():
+    p, g = np.zeros(4), np.ones(4)
+    optimizer = nf.SGD([p], lr=1.0)
+    optimizer.step([g])
+    optimizer.add_group([g], lr=1.0)
+    with pytest.raises(ValueError, match=r"grads\[0\] shares memory with params\[1\]"):
+        optimizer.step([g, np.ones(4)])
+    assert (p == -1).all()
+    assert (g == 1).all()
+
+
+def test_slices_of_one_array_are_parameters_of_their_own():
+    fused = np.ones((4, 9))
+    parts = [fused[:, :3], fused[:, 3:6], fused[:, 6:]]
+    nf.SGD(parts, lr=1.0).step([np.full((4, 3), i) for i in (1.0, 2.0, 3.0)])
+    assert (fused == [[0] * 3 + [-1] * 3 + [-2] * 3] * 4).all()
+
+
+def test_overlap_that_is_hard_to_find_takes_no_time():
+    """NumPy's exact answer would take for ever."""
+    memory = np.zeros(10**6, np.uint8)
+    strides = [(8 * 191 * k) for k in (1, 7, 11, 13, 17, 19)]
+    a = as_strided(memory.view(np.float64), (2, 3, 2, 3, 2, 3), strides)
+    b = as_strided(memory[4:].view(np.uint8)[: 8 * 10**5 // 8 * 8].view(np.float64), (3, 2, 3, 2, 3, 2), strides[::-1])
+    with contextlib.suppress(ValueError):
+        nf.SGD([a, b])
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64, "bfloat16"])
+def test_scalars_are_gradients_of_parameters_without_dimensions(kind):
+    if kind == "bfloat16":
+        kind = pytest.importorskip("ml_dtypes").bfloat16
+    p, q = np.array(1.0, np.float32), np.ones(2)
+    optimizer = nf.SGD([p, q], lr=0.5)
+    for scale in (None, 1.0):
+        assert optimizer.step([kind(1), np.ones(2)], scale=scale)
+    assert p == 0
+    nf.sgd_step(p, kind(1), step=1, lr=0.5)
+    assert p == -0.5
+    assert nf.global_norm([kind(3), np.array([4.0])]) == 5
+    for bad in (np.int64(1), np.bool_(True), np.complex128(1)):
+        with pytest.raises(TypeError, match=r"grads\[0\] must be of float16, bfloat16, float32 or float64"):
+            optimizer.step([bad, np.ones(2)])
+    with pytest.raises(ValueError, match=r"grads\[1\] must be of its parameter's shape \(2,\), got \(\)"):
+        optimizer.step([kind(1), kind(1)])
+    with pytest.raises(TypeError, match=r"grads\[0\] must be a NumPy array, got float"):
+        optimizer.step([1.0, np.ones(2)])
+
+
+def test_training_a_parameter_without_dimensions():
+    x, slope = np.linspace(-1, 1, 20), np.array(0.0)
+    optimizer = nf.SGD([slope], lr=0.5)
+    for _ in range(100):
+        optimizer.step([np.sum(nf.mse_loss.grad(slope * x, 3 * x) * x)])
+    np.testing.assert_allclose(slope, 3)
+
+
+MASKED = {
+    "parameter": lambda masked, plain: nf.Adam([masked]),
+    "gradient": lambda masked, plain: nf.Adam([plain]).step([masked]),
+    "gradients of rows": lambda masked, plain: nf.Adam([plain]).step_rows(0, np.arange(3), masked),
+    "rows": lambda masked, plain: nf.Adam([plain]).step_rows(0, np.ma.arange(3), np.ones(3)),
+    "state": lambda masked, plain: nf.adam_step(plain, np.ones(3), masked, np.zeros(3), step=1),
+    "a step function's parameter": lambda masked, plain: nf.sgd_step(masked, np.ones(3), step=1, lr=1.0),
+    "a step function's gradient": lambda masked, plain: nf.sgd_step(plain, masked, step=1, lr=1.0),
+    "norm": lambda masked, plain: nf.global_norm([masked]),
+    "clipping": lambda masked, plain: nf.clip_by_global_norm([plain, masked], 1e-3),
+    "minibatches": lambda masked, plain: nf.minibatches([plain, masked], 2),
+    "saved state": lambda masked, plain: nf.SGD([plain]).load_state_dict(
+        {**nf.SGD([plain]).state_dict(), "sgd.group0.lr": np.ma.array(0.1, mask=True)}
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MASKED)
+def test_a_mask_is_never_ignored(case):
+    plain, masked = np.ones(3), np.ma.array([1.0, 2.0, 3.0], mask=[0, 1, 0])
+    with pytest.raises(TypeError, match=r"without a mask, got|must be an array of integers, got Masked"):
+        MASKED[case](masked, plain)
+    assert (plain == 1).all()
+    assert (masked.data == [1, 2, 3]).all()
+
+
+def test_other_subclasses_are_arrays(tmp_path):
+    on_disk = np.memmap(tmp_path / "numbers", np.float32, "w+", shape=(4,))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PendingDeprecationWarning)
+        matrix = np.matrix(np.zeros((2, 2)))
+    for param in (matrix, on_disk):
+        optimizer = nf.Adam([param], lr=0.5)
+        optimizer.step([np.ones(param.shape)])
+        np.testing.assert_allclose(param, -0.5, rtol=1e-6)
+        assert type(optimizer.state[0]["exp_avg"]) is np.ndarray
+        optimizer.step([param - 1])
+        assert nf.global_norm([param]) > 0
+
+
+def test_a_parameter_whose_dtype_changed_is_refused():
+    p = np.ones(3, np.float32)
+    optimizer = nf.SGD([p])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        p.dtype = np.int32
+    with pytest.raises(ValueError, match=r"params\[0\] was given another"):
+        optimizer.step([np.ones(3, np.float32)])
 
 
 @row_by_row

@@ -121,9 +121,12 @@ def test_scale():
         (lambda i, r, g: (1, r, g), IndexError, "index must be at least 0 and less than 1"),
         (lambda i, r, g: (0, r - 60, g), IndexError, "rows must be at least 0 and less than 50"),
         (lambda i, r, g: (0, r + 40, g), IndexError, "rows must be at least 0 and less than 50"),
-        (lambda i, r, g: (0, r[:3], g), ValueError, r"rows and grads must be of shapes \(k,\) and \(k, 6\)"),
-        (lambda i, r, g: (0, r, g[:, :5]), ValueError, "rows and grads must be of shapes"),
-        (lambda i, r, g: (0, r.reshape(2, -1), g), ValueError, "rows and grads must be of shapes"),
+        (lambda i, r, g: (0, r[:3], g), ValueError, r"rows must be of shape \(40,\), got \(3,\)"),
+        (lambda i, r, g: (0, r, g[:, :5]), ValueError, r"grads must be of its parameter's shape \(50, 6\) but for"),
+        (lambda i, r, g: (0, r.reshape(2, -1), g), ValueError, r"rows must be of shape \(k,\), got \(2, 20\)"),
+        (lambda i, r, g: (-1, r, g), IndexError, "index must be at least 0"),
+        (lambda i, r, g: ("0", r, g), TypeError, "index must be an integer"),
+        (lambda i, r, g: (0, r.astype(np.uint64) - np.uint64(51), g), IndexError, "rows must be at least 0"),
         (lambda i, r, g: (0, r.astype(float), g), TypeError, "rows must be an array of integers, got float64"),
         (lambda i, r, g: (0, list(r), g), TypeError, "rows must be an array of integers, got list"),
         (lambda i, r, g: (0, r, g.astype(int)), TypeError, "must be of float16, bfloat16, float32 or float64"),
@@ -150,3 +153,29 @@ def test_gradients_that_share_memory_are_refused():
 def test_optimizers_that_move_every_row_refuse():
     with pytest.raises(TypeError, match="Adamax moves rows that have no gradient"):
         nf.Adamax([np.zeros((3, 2))]).step_rows(0, np.array([0]), np.ones((1, 2)))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_adam_with_eps_as_hat_is_sparse_adam(seed):
+    """PyTorch's formula for the rows of a sparse gradient, written down."""
+    table, rows, grads = case((20, 3), np.float64, 15, seed)
+    expected, m, v = table.copy(), np.zeros((20, 3)), np.zeros((20, 3))
+    optimizer = nf.Adam([table], lr=0.1, eps=1e-3, eps_placement="hat")
+    for step in range(1, 4):
+        optimizer.step_rows(0, rows, grads)
+        for row in np.unique(rows):
+            g = grads[rows == row].sum(axis=0)
+            m[row] += (g - m[row]) * (1 - 0.9)
+            v[row] += (g**2 - v[row]) * (1 - 0.999)
+            size = 0.1 * np.sqrt(1 - 0.999**step) / (1 - 0.9**step)
+            expected[row] -= size * m[row] / (np.sqrt(v[row]) + 1e-3)
+    np.testing.assert_allclose(table, expected, rtol=1e-12)
+
+
+def test_an_empty_table():
+    for shape in ((0, 3), (4, 0)):
+        table = np.zeros(shape, np.float32)
+        rows = np.zeros(0 if shape[0] == 0 else 2, int)
+        optimizer = nf.Adam([table])
+        assert optimizer.step_rows(0, rows, np.zeros((len(rows), shape[1]), np.float32))
+        assert optimizer.groups[0].steps == 1

@@ -59,3 +59,63 @@ def test_schedules_can_be_pickled(schedule):
 def test_bad_arguments(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+def test_a_rise_of_less_than_a_step_begins_at_the_top():
+    assert schedules.one_cycle(1.0, 10, rise=0.1)(0) == 1.0
+    assert schedules.one_cycle(1.0, 10, rise=1e-9)(0) == pytest.approx(1.0, rel=0.1)
+
+
+RATES = [0.0, 5e-324, 1e-300, 0.1, 1, 2.0**40]
+COUNTS = [1, 2, 3, 10, 1000, 2**53 - 1]
+
+
+def every_schedule():
+    """Yield schedules of all settings that are legal, with the least and the largest learning rate they may return."""
+    for lr in RATES:
+        yield schedules.constant(lr), lr, lr
+        for factor in (0.0, 1e-300, 0.5, 1.0, 1.5, 2.0**40):
+            low, high = (0, lr) if factor <= 1 else (min(lr, 2.0**40), 2.0**40)
+            yield schedules.exponential(lr, factor), low, high
+            for every in COUNTS:
+                yield schedules.step(lr, every, factor), low, high
+        for other in RATES:
+            low, high = min(lr, other), max(lr, other)
+            for steps in COUNTS:
+                yield schedules.cosine(lr, steps, other), low, high
+                yield schedules.warm_up(lr, steps, other), low, high
+                yield schedules.warm_up(schedules.cosine(lr, steps), steps, other), 0, high
+        for steps in COUNTS[1:]:
+            for rise in (5e-324, 1e-9, 0.1, 0.3, 0.5, 1 - 2.0**-53):
+                for start_divisor in (1.0, 25.0, 1e300):
+                    for final_divisor in (1.0, 1e4, 1e300):
+                        low = lr / start_divisor / final_divisor
+                        yield schedules.one_cycle(lr, steps, rise, start_divisor, final_divisor), low, lr
+
+
+def test_every_schedule_is_finite_and_in_its_range_at_every_step():
+    count = 0
+    for schedule, low, high in every_schedule():
+        for taken in (0, 1, 2, 3, 9, 10, 11, 999, 1000, 1001, 10**9, 2**53 - 1, np.int64(7)):
+            lr = schedule(taken)
+            assert low <= lr <= high, (schedule, taken)
+            count += 1
+    assert count > 20_000
+
+
+def test_ends_are_exact():
+    for lr, other in ((0.1, 0.3), (0.7, 0.1)):
+        for steps in (1, 2, 7, 10**6):
+            assert schedules.cosine(lr, steps, other)(0) == lr
+            assert schedules.cosine(lr, steps, other)(steps) == other
+            assert schedules.warm_up(lr, steps, other)(0) == other
+            assert schedules.warm_up(lr, steps, other)(steps) == lr
+        assert schedules.one_cycle(lr, 20)(0) == lr / 25
+        assert schedules.one_cycle(lr, 20)(19) == lr / 25 / 1e4
+
+
+def test_divisors_that_leave_the_range_are_refused():
+    with pytest.raises(ValueError, match="lr / start_divisor must be"):
+        schedules.one_cycle(1.0, 10, start_divisor=1e-320)
+    with pytest.raises(ValueError, match="lr / start_divisor / final_divisor must be"):
+        schedules.one_cycle(1.0, 10, final_divisor=1e-320)

@@ -15,6 +15,7 @@ public:
     explicit HeldArray(const py::object& object)
         : owner_(object),
           data_(PyArray_DATA(get())),
+          dtype_(py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(PyArray_DESCR(get())))),
           dimensions_(PyArray_NDIM(get())),
           shape_and_strides_(new npy_intp[2 * dimensions_]) {
         std::copy_n(PyArray_DIMS(get()), dimensions_, shape_and_strides_.get());
@@ -30,6 +31,7 @@ public:
         PyArrayObject* array = get();
         if (PyArray_DATA(array) != data_ || PyArray_NDIM(array) != dimensions_ || !PyArray_ISWRITEABLE(array))
             return false;
+        if (!has_its_dtype()) return false;
         bool same = true;
         for (int d = 0; d < dimensions_; ++d)
             same &= PyArray_DIM(array, d) == shape()[d] && PyArray_STRIDE(array, d) == strides()[d];
@@ -37,8 +39,14 @@ public:
     }
 
 private:
+    bool has_its_dtype() const {
+        PyArray_Descr* before = reinterpret_cast<PyArray_Descr*>(dtype_.ptr());
+        return PyArray_DESCR(get()) == before || PyArray_EquivTypes(PyArray_DESCR(get()), before);
+    }
+
     py::object owner_;
     const void* data_;
+    py::object dtype_;
     int dimensions_;
     std::unique_ptr<npy_intp[]> shape_and_strides_;
 };

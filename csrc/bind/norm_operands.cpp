@@ -2,9 +2,11 @@
 
 namespace npfuse::bind {
 
+std::string operand_name(std::size_t i) { return "arrays[" + std::to_string(i) + "]"; }
+
 NormOperands::NormOperands(const py::tuple& arrays) {
     for (std::size_t i = 0; i < arrays.size(); ++i) {
-        const auto name = [&] { return "arrays[" + std::to_string(i) + "]"; };
+        const auto name = [&] { return operand_name(i); };
         PyArrayObject* array = array_or_throw(arrays[i], name);
         const Storage storage = storage_or_throw(array, name);
         // In the order of the indices, so that the layout changes no bit.

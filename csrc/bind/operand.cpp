@@ -2,6 +2,26 @@
 
 namespace npfuse::bind {
 
+py::tuple scalars_to_arrays(const py::tuple& objects) {
+    const auto is_scalar = [](const py::handle& object) {
+        return !PyArray_Check(object.ptr()) && PyArray_IsScalar(object.ptr(), Generic);
+    };
+    bool all_arrays = true;
+    for (std::size_t i = 0; i < objects.size(); ++i) all_arrays &= PyArray_Check(PyTuple_GET_ITEM(objects.ptr(), i));
+    if (all_arrays) return objects;
+    py::tuple arrays(objects.size());
+    for (std::size_t i = 0; i < objects.size(); ++i) {
+        py::object object = objects[i];
+        if (is_scalar(object)) {
+            PyObject* array = PyArray_FROM_O(object.ptr());
+            if (array == nullptr) throw py::error_already_set();
+            object = py::reinterpret_steal<py::object>(array);
+        }
+        arrays[i] = object;
+    }
+    return arrays;
+}
+
 bool same_shape(PyArrayObject* a, PyArrayObject* b) {
     if (PyArray_NDIM(a) != PyArray_NDIM(b)) return false;
     bool same = true;

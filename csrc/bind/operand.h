@@ -13,10 +13,15 @@ inline PyArrayObject* as_array(PyObject* object) { return reinterpret_cast<PyArr
 // A name is put together where something is wrong, and not before: there are a thousand of them in a step.
 template <class Name>
 PyArrayObject* array_or_throw(const py::handle& object, const Name& name) {
-    if (!PyArray_Check(object.ptr()))
-        throw py::type_error(name() + " must be a NumPy array, got " + Py_TYPE(object.ptr())->tp_name);
-    return as_array(object.ptr());
+    PyObject* array = object.ptr();
+    if (!PyArray_Check(array)) throw py::type_error(name() + " must be a NumPy array, got " + Py_TYPE(array)->tp_name);
+    if (!PyArray_CheckExact(array) && is_masked(array))
+        throw py::type_error(name() + " must be an array without a mask, got " + Py_TYPE(array)->tp_name);
+    return as_array(array);
 }
+
+// The same objects with NumPy's scalars as arrays without dimensions: what arithmetic makes of such arrays.
+py::tuple scalars_to_arrays(const py::tuple& objects);
 
 template <class Name>
 Storage storage_or_throw(PyArrayObject* array, const Name& name) {

@@ -2,8 +2,10 @@
 
 #include <cmath>
 
+#include "exclusive.h"
 #include "gil.h"
 #include "norm_operands.h"
+#include "owned_memory.h"
 #include "register.h"
 #include "runtime/isa.h"
 #include "updater.h"
@@ -38,30 +40,36 @@ void register_optimizers(py::module_& module) {
              py::arg("single") = false, py::arg("seed") = py::none())
         .def("add", &Updater::add)
         .def("group_of", &Updater::settings_of)
-        .def("step", &Updater::step)
-        .def("step_rows", &Updater::step_rows);
+        .def("step", &Updater::step, py::arg("gradients"), py::arg("settings"), py::arg("factor"), py::arg("guarded"),
+             py::arg("largest_norm"), py::arg("changes") = py::list())
+        .def("step_rows", &Updater::step_rows, py::arg("index"), py::arg("rows"), py::arg("gradients"),
+             py::arg("settings"), py::arg("factor"), py::arg("guarded"), py::arg("changes") = py::list());
 
     module.def("step_once", [](const std::string& optimizer, const py::object& parameter, const py::object& gradient,
                                const py::tuple& states, const py::tuple& settings) {
         Updater updater(optimizer, true, std::nullopt);
         updater.add(to_list(parameter), to_list(states), 0);
-        updater.step(to_list(gradient), to_list(settings), 1, false, HUGE_VAL);
-    });
-    module.def("check_writeable", [](const py::list& arrays) {
-        OwnedMemory memory;
-        for (std::size_t i = 0; i < arrays.size(); ++i) {
-            const auto name = [&] { return "arrays[" + std::to_string(i) + "]"; };
-            PyArrayObject* array = array_or_throw(arrays[i], name);
-            if (!PyArray_ISWRITEABLE(array)) throw py::value_error(name() + " is read-only");
-            memory.add(array, name());
-        }
-        memory.settle();
+        updater.step(to_list(gradient), to_list(settings), 1, false, HUGE_VAL, py::list());
     });
     module.def("global_norm", [](const py::tuple& arrays) {
-        const NormOperands operands(arrays);
+        const py::tuple held = scalars_to_arrays(arrays);
+        const NormOperands operands(held);
         const ReleasedGil released;
         return operands.norm();
     });
+    module.def("clip_by_global_norm", [](const py::tuple& arrays, double max_norm) {
+        const NormOperands operands(arrays);
+        OwnedMemory memory;
+        for (std::size_t i = 0; i < arrays.size(); ++i) {
+            PyArrayObject* array = as_array(py::object(arrays[i]).ptr());
+            if (!PyArray_ISWRITEABLE(array)) throw py::value_error(operand_name(i) + " is read-only");
+            memory.add(array, operand_name(i));
+        }
+        memory.settle();
+        const ReleasedGil released;
+        return operands.clip(max_norm);
+    });
+    register_exclusive(module);
 }
 
 }  // namespace npfuse::bind

@@ -1,9 +1,8 @@
 #include "owned_memory.h"
 
 #include <algorithm>
-#include <cstdlib>
 
-#include "operand.h"
+#include "runtime/overlap.h"
 
 namespace npfuse::bind {
 
@@ -24,32 +23,30 @@ Extent extent_of(PyArrayObject* array) {
     return extent;
 }
 
+// Of arrays whose extents meet. The exact answer may take for ever; where it takes long, the answer is yes.
 bool share_memory(PyArrayObject* a, PyArrayObject* b) {
+    constexpr int max_work = 100000;
     const py::handle x(reinterpret_cast<PyObject*>(a)), y(reinterpret_cast<PyObject*>(b));
-    return py::module_::import("numpy").attr("shares_memory")(x, y).cast<bool>();
+    try {
+        return py::module_::import("numpy").attr("shares_memory")(x, y, max_work).cast<bool>();
+    } catch (const py::error_already_set& error) {
+        if (error.matches(PyExc_RuntimeError)) return true;  // numpy.exceptions.TooHardError
+        throw;
+    }
 }
 
-// Each dimension, from the one of the smallest stride on, must step over everything before it. That holds for whatever
-// indexing and transposing give; what it refuses comes from broadcast_to and as_strided.
-bool may_overlap_itself(PyArrayObject* array) {
-    std::vector<std::pair<npy_intp, npy_intp>> dimensions;
-    for (int d = 0; d < PyArray_NDIM(array); ++d)
-        if (PyArray_DIM(array, d) > 1)
-            dimensions.emplace_back(std::abs(PyArray_STRIDE(array, d)), PyArray_DIM(array, d));
-    std::sort(dimensions.begin(), dimensions.end());
-    npy_intp reach = PyArray_ITEMSIZE(array);
-    for (const auto& [stride, length] : dimensions) {
-        if (stride < reach) return true;
-        reach += stride * (length - 1);
-    }
-    return false;
+bool overlaps_itself(PyArrayObject* array) {
+    const std::size_t dimensions = PyArray_NDIM(array);
+    return runtime::may_overlap_itself({PyArray_BYTES(array),
+                                        PyArray_ITEMSIZE(array),
+                                        {PyArray_DIMS(array), dimensions},
+                                        {PyArray_STRIDES(array), dimensions}});
 }
 
 }  // namespace
 
 void OwnedMemory::add(PyArrayObject* array, const std::string& name) {
-    if (PyArray_SIZE(array) > 0 && may_overlap_itself(array))
-        throw py::value_error(name + ": its elements share memory with each other");
+    if (overlaps_itself(array)) throw py::value_error(name + ": its elements share memory with each other");
     const Extent extent = extent_of(array);
     by_begin_.push_back({extent.begin, extent.end, array, name, nullptr});
 }
@@ -69,18 +66,14 @@ void OwnedMemory::settle() {
     }
 }
 
-const std::string* OwnedMemory::sharing_with(PyArrayObject* array, PyArrayObject* itself) const {
+const std::string* OwnedMemory::sharing_with(PyArrayObject* array) const {
     const Extent extent = extent_of(array);
+    if (extent.begin == extent.end) return nullptr;
     const auto after = std::lower_bound(by_begin_.begin(), by_begin_.end(), extent.end,
                                         [](const Owned& owned, const char* end) { return owned.begin < end; });
     for (auto i = after; i != by_begin_.begin() && (i - 1)->furthest_end > extent.begin;) {
         --i;
-        if (i->end <= extent.begin || extent.begin == extent.end) continue;
-        const bool same_elements =
-            i->array == itself && PyArray_DATA(array) == PyArray_DATA(itself) &&
-            PyArray_TYPE(array) == PyArray_TYPE(itself) &&
-            std::equal(PyArray_STRIDES(array), PyArray_STRIDES(array) + PyArray_NDIM(array), PyArray_STRIDES(itself));
-        if (!same_elements && share_memory(array, i->array)) return &i->name;
+        if (i->end > extent.begin && i->end > i->begin && share_memory(array, i->array)) return &i->name;
     }
     return nullptr;
 }

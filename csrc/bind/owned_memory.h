@@ -17,8 +17,8 @@ public:
     // Throws ValueError where two arrays share memory.
     void settle();
 
-    // The name of an array that shares memory with this one, or nullptr. `itself` may: it is the same elements.
-    const std::string* sharing_with(PyArrayObject* array, PyArrayObject* itself) const;
+    // The name of an array that shares memory with this one, or nullptr.
+    const std::string* sharing_with(PyArrayObject* array) const;
 
 private:
     struct Owned {

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <optional>
+#include <span>
+#include <utility>
 
 #include "gil.h"
 #include "norm_operands.h"
@@ -45,16 +48,71 @@ void check_state(PyArrayObject* state, PyArrayObject* parameter, const Name& nam
     check_shape(state, parameter, name);
 }
 
-class InUse {
-public:
-    explicit InUse(std::atomic<bool>& flag) : flag_(flag) {
-        if (flag_.exchange(true))
-            throw std::runtime_error("another thread is in the middle of a step of this optimizer");
+double number_or_throw(const py::handle& object) {
+    if (PyFloat_CheckExact(object.ptr())) return PyFloat_AS_DOUBLE(object.ptr());
+    const double number = PyFloat_AsDouble(object.ptr());
+    if (number == -1 && PyErr_Occurred()) throw py::error_already_set();
+    return number;
+}
+
+// A step is counted in double: up to here exactly.
+constexpr double last_step = 0x1p53;
+
+void check_changes(const py::list& changes) {
+    for (const py::handle& change : changes) {
+        PyObject* pair = change.ptr();
+        if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2 || !PyDict_Check(PyTuple_GET_ITEM(pair, 0)) ||
+            !PyDict_Check(PyTuple_GET_ITEM(pair, 1)))
+            throw py::type_error("changes must be pairs of dicts");
     }
-    ~InUse() { flag_.store(false); }
+}
+
+void make_changes(const py::list& changes) {
+    for (const py::handle& change : changes)
+        if (PyDict_Update(PyTuple_GET_ITEM(change.ptr(), 0), PyTuple_GET_ITEM(change.ptr(), 1)) < 0)
+            throw py::error_already_set();
+}
+
+// Each row that gradients were given for, and which of them are its own, in the order in which they were given.
+class GroupedRows {
+public:
+    GroupedRows(const py::object& rows, npy_intp count, npy_intp row_count) {
+        const auto name = [] { return std::string("rows"); };
+        PyArrayObject* array = array_or_throw(rows, name);
+        if (!PyTypeNum_ISSIGNED(PyArray_TYPE(array)) || PyArray_ITEMSIZE(array) != sizeof(std::int64_t) ||
+            !PyArray_ISCARRAY_RO(array))
+            throw py::type_error("rows must be a contiguous array of int64, got " + dtype_text(array));
+        if (PyArray_NDIM(array) != 1 || PyArray_DIM(array, 0) != count)
+            throw py::value_error("rows must be of shape (" + std::to_string(count) + ",), got " + shape_text(array));
+        given_.reserve(count);
+        for (npy_intp k = 0; k < count; ++k) {
+            const auto row = static_cast<const std::int64_t*>(PyArray_DATA(array))[k];
+            if (row < 0 || row >= row_count)
+                throw py::index_error("rows must be at least 0 and less than " + std::to_string(row_count) + ", got " +
+                                      std::to_string(row));
+            given_.push_back({static_cast<std::ptrdiff_t>(row), k});
+        }
+    }
+
+    // Takes time where there are many, and no Python.
+    void sort() {
+        std::sort(given_.begin(), given_.end());
+        order_.reserve(given_.size());
+        for (const auto& [row, k] : given_) order_.push_back(k);
+        for (std::size_t begin = 0; begin < given_.size();) {
+            std::size_t end = begin;
+            while (end < given_.size() && given_[end].first == given_[begin].first) ++end;
+            rows_.push_back({given_[begin].first, {order_.data() + begin, order_.data() + end}});
+            begin = end;
+        }
+    }
+
+    std::span<const runtime::RowGradients> rows() const { return rows_; }
 
 private:
-    std::atomic<bool>& flag_;
+    std::vector<std::pair<std::ptrdiff_t, std::ptrdiff_t>> given_;
+    std::vector<std::ptrdiff_t> order_;
+    std::vector<runtime::RowGradients> rows_;
 };
 
 }  // namespace
@@ -75,8 +133,23 @@ std::string Updater::state_name(std::size_t i, std::size_t k) const {
     return name + (single_ ? "" : " of " + parameter_name(i));
 }
 
+// One for each of the optimizer's, and the master copy of a half-type parameter.
+void Updater::check_states(const Slot& slot, std::size_t i, std::size_t count) const {
+    const std::size_t needed = optimizer_.states.count;
+    const bool may_have_master = !single_ && PyArray_ITEMSIZE(slot.parameter.get()) == 2;
+    if (count != needed && !(may_have_master && count == needed + 1))
+        throw py::value_error("states of " + parameter_name(i) + " must be " + std::to_string(needed) +
+                              " arrays, got " + std::to_string(count));
+}
+
 void Updater::add(const py::list& parameters, const py::list& states, std::size_t settings) {
-    const InUse in_use(in_use_);
+    const InUse in_use(use_);
+    if (parameters.size() != states.size())
+        throw py::value_error("states must hold a tuple for each of the " + std::to_string(parameters.size()) +
+                              " parameters, got " + std::to_string(states.size()));
+    if (settings > settings_count_)
+        throw py::value_error("settings must be at most " + std::to_string(settings_count_) + ", got " +
+                              std::to_string(settings));
     OwnedMemory memory = memory_;
     std::vector<Slot> slots;
     for (std::size_t j = 0; j < parameters.size(); ++j) {
@@ -90,7 +163,11 @@ void Updater::add(const py::list& parameters, const py::list& states, std::size_
         const auto name = [&] { return parameter_name(i); };
         storage_or_throw(array_or_throw(parameters[j], name), name);
         Slot slot{own(parameters[j], name), {}, nullptr, nullptr};
+        if (!py::isinstance<py::tuple>(states[j]))
+            throw py::type_error("states of " + parameter_name(i) + " must be a tuple of arrays, got " +
+                                 Py_TYPE(py::object(states[j]).ptr())->tp_name);
         const py::tuple own_states = states[j];
+        check_states(slot, i, own_states.size());
         for (std::size_t k = 0; k < own_states.size(); ++k) {
             const auto name_of_state = [&] { return state_name(i, k); };
             check_state(array_or_throw(own_states[k], name_of_state), slot.parameter.get(), name_of_state);
@@ -99,16 +176,24 @@ void Updater::add(const py::list& parameters, const py::list& states, std::size_
         slots.push_back(std::move(slot));
     }
     memory.settle();
+    slots_.reserve(slots_.size() + slots.size());
+    updates_.reserve(slots_.size() + slots.size());
+    roundings_.resize(slots_.size() + slots.size());
 
     memory_ = std::move(memory);
     settings_count_ = std::max(settings_count_, settings + 1);
+    for (Slot& slot : slots_) slot.accepted_gradient = nullptr;  // it may share memory with what is new
     for (Slot& slot : slots) {
         const std::ptrdiff_t size = PyArray_SIZE(slot.parameter.get());
         total_size_ += size;
         updates_.push_back({owned_operands(slot), size, settings, nullptr});
         slots_.push_back(std::move(slot));
     }
-    roundings_.resize(slots_.size());
+}
+
+std::size_t Updater::settings_of(std::size_t i) {
+    const InUse in_use(use_);
+    return updates_.at(i).settings;
 }
 
 UpdateOperands Updater::owned_operands(const Slot& slot) const {
@@ -134,7 +219,8 @@ std::vector<const npy_intp*> Updater::strides_in_walk(const Slot& slot, PyArrayO
 void Updater::set_rounding(std::size_t i, double step) {
     UpdateOperands& operands = updates_[i].operands;
     if (!seed_ || operands.parameter.storage != Storage::bfloat16) return;
-    roundings_[i] = {*seed_, static_cast<unsigned>(i), static_cast<unsigned>(step)};
+    const auto number = static_cast<unsigned long long>(step);
+    roundings_[i] = {*seed_, static_cast<unsigned>(i), static_cast<unsigned>(number)};
     operands.rounding = &roundings_[i];
 }
 
@@ -160,7 +246,7 @@ void Updater::accept_gradient(std::size_t i, const py::handle& object) {
     PyArrayObject* parameter = slot.parameter.get();
     const Storage storage = storage_or_throw(gradient, name);
     check_shape(gradient, parameter, name);
-    if (const std::string* owned = memory_.sharing_with(gradient, parameter))
+    if (const std::string* owned = memory_.sharing_with(gradient))
         throw py::value_error(name() + " shares memory with " + *owned);
 
     runtime::ArrayUpdate& update = updates_[i];
@@ -184,28 +270,38 @@ std::vector<runtime::StepSettings> Updater::read_settings(const py::list& settin
     numbers.reserve(settings.size() * count);
     std::vector<runtime::StepSettings> result;
     for (const py::handle& item : settings) {
-        const py::tuple tuple = py::reinterpret_borrow<py::tuple>(item);
-        if (tuple.size() != count) throw py::value_error("settings: " + std::to_string(count) + " numbers are needed");
+        if (!PyTuple_Check(item.ptr()))
+            throw py::type_error(std::string("settings must be tuples of numbers, got ") +
+                                 Py_TYPE(item.ptr())->tp_name);
+        const auto tuple = py::reinterpret_borrow<py::tuple>(item);
+        if (tuple.size() != count)
+            throw py::value_error("settings must be " + std::to_string(count) + " numbers, got " +
+                                  std::to_string(tuple.size()));
         const double* first = numbers.data() + numbers.size();
-        for (const py::handle& number : tuple) numbers.push_back(number.cast<double>());
+        for (const py::handle& number : tuple) numbers.push_back(number_or_throw(number));
+        if (!(first[0] >= 1 && first[0] <= last_step))
+            throw py::value_error("step must be at least 1 and at most 2**53");
         result.push_back({{first[0], first[1], first[2], first[3]}, first + common_count});
     }
     return result;
 }
 
 bool Updater::step(const py::object& gradients, const py::list& settings, double factor, bool guarded,
-                   double largest_norm) {
-    const InUse in_use(in_use_);
+                   double largest_norm, const py::list& changes) {
+    const InUse in_use(use_);
     if (!PyList_Check(gradients.ptr()) && !PyTuple_Check(gradients.ptr()))
         throw py::type_error(std::string("grads must be a list or tuple of arrays, got ") +
                              Py_TYPE(gradients.ptr())->tp_name);
-    const py::tuple held(gradients);  // keeps the arrays alive, whatever becomes of the list
+    const py::tuple held = scalars_to_arrays(py::tuple(gradients));  // keeps them alive, whatever becomes of the list
     if (held.size() != slots_.size())
         throw py::value_error("grads must hold one array for each of the " + std::to_string(slots_.size()) +
                               " parameters, got " + std::to_string(held.size()));
+    check_changes(changes);
     std::vector<double> numbers;
     std::vector<runtime::StepSettings> read = read_settings(settings, numbers);
-    if (read.size() != settings_count_) throw py::value_error("settings: one tuple for each number is needed");
+    if (read.size() != settings_count_)
+        throw py::value_error("settings must hold " + std::to_string(settings_count_) + " tuples, got " +
+                              std::to_string(read.size()));
     for (std::size_t i = 0; i < slots_.size(); ++i) {
         accept_gradient(i, held[i]);
         set_rounding(i, read[updates_[i].settings].common.step);
@@ -213,34 +309,47 @@ bool Updater::step(const py::object& gradients, const py::list& settings, double
 
     std::optional<NormOperands> norm_operands;
     if (guarded || std::isfinite(largest_norm)) norm_operands.emplace(held);
-
-    const ReleasedGil released(total_size_ >= worth_releasing_gil);
-    if (norm_operands) {
-        const double norm = norm_operands->norm() * std::abs(factor);
-        if (!std::isfinite(norm)) return false;
-        if (norm > largest_norm) factor *= largest_norm / norm;
+    {
+        const ReleasedGil released(total_size_ >= worth_releasing_gil);
+        if (norm_operands) {
+            const std::optional<double> clipped = runtime::clipped_factor(factor, norm_operands->norm(), largest_norm);
+            if (!clipped) return false;
+            factor = *clipped;
+        }
+        runtime::run_updates(optimizer_, read, updates_, factor);
     }
-    for (runtime::StepSettings& each : read) each.common.gradient_scale *= factor;
-    runtime::run_updates(optimizer_, read, updates_);
+    make_changes(changes);
     return true;
 }
 
-void Updater::step_rows(std::size_t i, const Integers& rows, const Integers& ends, const Integers& order,
-                        const py::object& gradients, const py::tuple& settings, double factor) {
-    const InUse in_use(in_use_);
+bool Updater::step_rows(std::size_t i, const py::object& rows, const py::object& gradients, const py::tuple& settings,
+                        double factor, bool guarded, const py::list& changes) {
+    const InUse in_use(use_);
+    if (i >= slots_.size())
+        throw py::index_error("index must be less than " + std::to_string(slots_.size()) + ", got " +
+                              std::to_string(i));
     check_slot(i);
     const Slot& slot = slots_[i];
+    PyArrayObject* parameter = slot.parameter.get();
     const auto name = [] { return std::string("grads"); };
     PyArrayObject* gradient = array_or_throw(gradients, name);
     const Storage storage = storage_or_throw(gradient, name);
-    if (const std::string* owned = memory_.sharing_with(gradient, nullptr))
+    if (PyArray_NDIM(parameter) == 0) throw py::value_error(parameter_name(i) + " must have rows, got shape ()");
+    const npy_intp count = PyArray_NDIM(gradient) > 0 ? PyArray_DIM(gradient, 0) : 0;
+    const npy_intp row_count = PyArray_DIM(parameter, 0);
+    if (PyArray_NDIM(gradient) != PyArray_NDIM(parameter) ||
+        !std::equal(slot.parameter.shape().begin() + 1, slot.parameter.shape().end(), PyArray_DIMS(gradient) + 1))
+        throw py::value_error("grads must be of its parameter's shape " + shape_text(parameter) +
+                              " but for the number of rows, got " + shape_text(gradient));
+    GroupedRows grouped(rows, count, row_count);
+    if (const std::string* owned = memory_.sharing_with(gradient))
         throw py::value_error("grads shares memory with " + *owned);
+    check_changes(changes);
 
     std::vector<double> numbers;
     py::list one_set;
     one_set.append(settings);
-    runtime::StepSettings read = read_settings(one_set, numbers)[0];
-    read.common.gradient_scale *= factor;
+    const runtime::StepSettings read = read_settings(one_set, numbers)[0];
     set_rounding(i, read.common.step);
 
     std::vector<const npy_intp*> strides = strides_in_walk(slot, gradient);
@@ -249,18 +358,19 @@ void Updater::step_rows(std::size_t i, const Integers& rows, const Integers& end
     const runtime::Walk walk(slot.parameter.shape().subspan(1), strides, runtime::Walk::Order::memory);
     update.row.walk = &walk;
     update.row.operands.gradient = operand_of(gradient, storage);
-    update.row.size /= std::max<npy_intp>(slot.parameter.shape()[0], 1);
+    update.row.size /= std::max<npy_intp>(row_count, 1);
 
-    std::vector<runtime::RowGradients> row_gradients;
-    std::ptrdiff_t begin = 0;
-    for (py::ssize_t row = 0; row < rows.size(); ++row) {
-        const std::ptrdiff_t end = ends.at(row);
-        row_gradients.push_back({rows.at(row), {order.data() + begin, order.data() + end}});
-        begin = end;
+    std::optional<NormOperands> norm_operands;
+    if (guarded) norm_operands.emplace(py::make_tuple(gradients));
+    {
+        const ReleasedGil released;
+        if (norm_operands && !std::isfinite(norm_operands->norm())) return false;
+        grouped.sort();
+        update.rows = grouped.rows();
+        runtime::run_row_updates(optimizer_, read, update, factor);
     }
-    update.rows = row_gradients;
-    const ReleasedGil released;
-    runtime::run_row_updates(optimizer_, read, update);
+    make_changes(changes);
+    return true;
 }
 
 }  // namespace npfuse::bind

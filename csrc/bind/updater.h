@@ -4,15 +4,13 @@
 // written.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include <pybind11/numpy.h>
-
+#include "exclusive.h"
 #include "held_array.h"
 #include "numpy.h"
 #include "owned_memory.h"
@@ -27,24 +25,26 @@ public:
     // seed makes bfloat16 parameters be rounded at random.
     Updater(const std::string& optimizer, bool single, std::optional<std::uint64_t> seed);
 
-    // Adds parameters, and for each a tuple of states, that step with the settings of this number. One array more than
-    // the optimizer has states is the master copy of a half-type parameter.
+    // Adds parameters, and for each a tuple of states, that step with the settings of this number: one of those so far,
+    // or the next. One array more than the optimizer has states is the master copy of a half-type parameter.
     void add(const py::list& parameters, const py::list& states, std::size_t settings);
 
     // The number of the settings that a parameter steps with.
-    std::size_t settings_of(std::size_t i) const { return updates_.at(i).settings; }
+    std::size_t settings_of(std::size_t i);
 
     // Each tuple of settings holds step, gradient_scale, coupled_decay, decoupled_decay and the optimizer's own. Every
-    // gradient is multiplied by `factor` too, and then by what brings their common norm down to largest_norm. Where
-    // `guarded`, or where that norm is limited, a gradient that is not finite makes this return false, having done
-    // nothing.
-    bool step(const py::object& gradients, const py::list& settings, double factor, bool guarded, double largest_norm);
+    // gradient is multiplied by `factor` too, or by less where their common norm would be above largest_norm then.
+    // Where `guarded`, or where that norm is limited, a gradient that is not finite makes this return false, having
+    // done nothing.
+    //
+    // `changes` are pairs of dicts: with the step, and without any Python code between that a signal could interrupt,
+    // each first one is updated with the second.
+    bool step(const py::object& gradients, const py::list& settings, double factor, bool guarded, double largest_norm,
+              const py::list& changes);
 
-    // Updates some rows of one parameter; the caller has checked everything but memory. order says row by row which
-    // gradients are the row's own, and those of rows[r] end at ends[r].
-    using Integers = py::array_t<std::ptrdiff_t, py::array::c_style>;
-    void step_rows(std::size_t i, const Integers& rows, const Integers& ends, const Integers& order,
-                   const py::object& gradients, const py::tuple& settings, double factor);
+    // Updates some rows of one parameter: rows[k], a contiguous array of int64, is the row that gradients[k] is of.
+    bool step_rows(std::size_t i, const py::object& rows, const py::object& gradients, const py::tuple& settings,
+                   double factor, bool guarded, const py::list& changes);
 
 private:
     struct Slot {
@@ -61,6 +61,7 @@ private:
     static bool was_accepted(const Slot& slot, PyArrayObject* gradient);
     void accept_gradient(std::size_t i, const py::handle& object);
     std::vector<runtime::StepSettings> read_settings(const py::list& settings, std::vector<double>& numbers) const;
+    void check_states(const Slot& slot, std::size_t i, std::size_t count) const;
 
     bool has_master(const Slot& slot) const { return slot.states.size() > optimizer_.states.count; }
     UpdateOperands owned_operands(const Slot& slot) const;
@@ -77,7 +78,7 @@ private:
     OwnedMemory memory_;
     std::ptrdiff_t total_size_ = 0;
     std::size_t settings_count_ = 0;
-    std::atomic<bool> in_use_{false};
+    ExclusiveUse use_;
 };
 
 }  // namespace npfuse::bind

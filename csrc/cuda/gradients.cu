@@ -1,4 +1,6 @@
 // What an optimizer asks of gradients besides a step: their norm, the sums of those that belong to one row, a factor.
+#define NPFUSE_ISA cuda
+#include "../loops/scale.h"
 #include "../summation.h"
 #include "pack.h"
 #include "row_group.h"
@@ -80,7 +82,6 @@ private:
     }
 };
 
-// Multiplied in the computing type, as NumPy does.
 template <class S>
 struct ScaleKernel {
     static constexpr int threads = 256;
@@ -93,9 +94,7 @@ struct ScaleKernel {
             const long long i = block.index * threads + thread;
             if (i >= call.n) return;
             S* number = static_cast<S*>(call.data) + i;
-            S factor;
-            from_compute(compute_t<S>(call.factor), factor);
-            from_compute(to_compute(*number) * to_compute(factor), *number);
+            from_compute(scaled_number<S>(to_compute(*number), call.factor), *number);
         });
     }
 };

@@ -7,6 +7,7 @@
 #include "parameter.h"
 #include "row_losses.h"
 #include "rows.h"
+#include "scale.h"
 #include "smallest.h"
 #include "sum_rows.h"
 #include "update.h"
@@ -32,6 +33,7 @@ constinit const KernelTable table = {
     .update = {run_update<float16>, run_update<bfloat16>, run_update<float>, run_update<double>},
     .sum_rows = {sum_rows<float>, sum_rows<float>, sum_rows<float>, sum_rows<double>},
     .add_squares = add_squares,
+    .scale = {run_scale<float16>, run_scale<bfloat16>, run_scale<float>, run_scale<double>},
     .activations = ActivationsOf<Activations>::span,
     .gated_activations = GatedActivationsOf<GatedActivations>::span,
     .row_operations = RowOperationsOf<RowOperations>::span,

@@ -48,6 +48,16 @@ const T* load_stored(const Operand& operand, ptrdiff_t begin, ptrdiff_t n, T* bu
     if constexpr (__is_same(S, T)) {
         if (!is_awkward(operand)) return load_block<S>(source, operand.stride, n, buffer);
         gather(operand, source, n, buffer);
+        return buffer;
+    } else if constexpr (__is_same(S, compute_t<S>)) {
+        Block<S> gathered;  // nothing else: stacks may be small
+        const S* numbers = gathered.numbers;
+        if (is_awkward(operand))
+            gather(operand, source, n, gathered.numbers);
+        else
+            numbers = load_block<S>(source, operand.stride, n, gathered.numbers);
+        for (ptrdiff_t i = 0; i < n; ++i) buffer[i] = T(numbers[i]);
+        return buffer;
     } else {
         Block<S> gathered;
         ptrdiff_t stride = operand.stride;
@@ -56,11 +66,15 @@ const T* load_stored(const Operand& operand, ptrdiff_t begin, ptrdiff_t n, T* bu
             source = reinterpret_cast<const char*>(gathered.numbers);
             stride = sizeof(S);
         }
-        Block<compute_t<S>> widened;
-        const compute_t<S>* block = load_block<S>(source, stride, n, widened.numbers);
-        for (ptrdiff_t i = 0; i < n; ++i) buffer[i] = T(block[i]);
+        if constexpr (__is_same(compute_t<S>, T)) {
+            return load_block<S>(source, stride, n, buffer);
+        } else {
+            Block<compute_t<S>> widened;
+            const compute_t<S>* block = load_block<S>(source, stride, n, widened.numbers);
+            for (ptrdiff_t i = 0; i < n; ++i) buffer[i] = T(block[i]);
+            return buffer;
+        }
     }
-    return buffer;
 }
 
 // Where the operand's numbers [begin, begin + n) stand as contiguous numbers of type T: in place if they already do,

@@ -173,14 +173,16 @@ void run_update(const Optimizer& optimizer, const PreparedUpdate& prepared, cons
         return;
     }
 
-    Block<T> parameter_buffer, gradient_buffer, state_buffers[max_states];
+    // As many bytes for every T: threads may have small stacks. Blocks end where those of the random bits do, too.
+    constexpr ptrdiff_t length = block_length * sizeof(float) / sizeof(T);
+    alignas(64) T parameter_buffer[length], gradient_buffer[length], state_buffers[max_states][length];
     for (ptrdiff_t begin = 0; begin < n;) {
-        const ptrdiff_t room = block_length - (operands.first + begin) % block_length;
+        const ptrdiff_t room = length - (operands.first + begin) % length;
         const ptrdiff_t count = n - begin < room ? n - begin : room;
-        T* parameter = const_cast<T*>(load(operands.parameter, begin, count, parameter_buffer.numbers));
-        const T* gradient = load(operands.gradient, begin, count, gradient_buffer.numbers);
+        T* parameter = const_cast<T*>(load(operands.parameter, begin, count, parameter_buffer));
+        const T* gradient = load(operands.gradient, begin, count, gradient_buffer);
         for (int k = 0; k < state_count; ++k)
-            states[k] = const_cast<T*>(load(operands.states[k], begin, count, state_buffers[k].numbers));
+            states[k] = const_cast<T*>(load(operands.states[k], begin, count, state_buffers[k]));
         run(prepared, parameter, gradient, states, count);
         put_back<S>(parameter, operands, begin, count);
         for (int k = 0; k < state_count; ++k) store<T>(states[k], operands.states[k], begin, count);

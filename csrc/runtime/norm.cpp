@@ -1,6 +1,7 @@
 #include "runtime/norm.h"
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "runtime/floating_point.h"
@@ -13,6 +14,9 @@ namespace npfuse::runtime {
 namespace {
 
 constexpr std::ptrdiff_t blocks_per_thread = 4;
+
+// Below this many numbers a second thread costs more than it saves.
+constexpr std::ptrdiff_t numbers_per_thread = 16384;
 
 double sum_of_block(const NormArray& array, std::ptrdiff_t block, double factor) {
     const auto add_squares = active_table().add_squares;
@@ -57,12 +61,60 @@ double sum_of_squares(std::span<const NormArray> arrays, double factor) {
     return total;
 }
 
-}  // namespace
+void scale_array(const NormArray& array, double factor) {
+    const ScaleLoop scale = active_table().scale[static_cast<int>(array.operand.storage)];
+    parallel_for(array.size, numbers_per_thread, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
+        const FloatingPointGuard guard;
+        Operand operand = array.operand;
+        if (array.walk == nullptr) {
+            operand.data += begin * operand.stride;
+            return scale(operand, factor, end - begin);
+        }
+        operand.stride = array.walk->run_stride(0);
+        array.walk->for_each_run(begin, end, [&](const Walk::Bytes& offsets, std::ptrdiff_t n) {
+            operand.data = array.operand.data + offsets[0];
+            scale(operand, factor, n);
+        });
+    });
+}
 
-double global_norm(std::span<const NormArray> arrays) {
+// Never inlined: arithmetic that the compiler sees could leave the guarded region.
+
+[[gnu::noinline]] double guarded_norm(std::span<const NormArray> arrays) {
     const bool has_doubles = std::any_of(
         arrays.begin(), arrays.end(), [](const NormArray& array) { return array.operand.storage == Storage::float64; });
     return norm_of(has_doubles, [&](double factor) { return sum_of_squares(arrays, factor); });
+}
+
+[[gnu::noinline]] double guarded_quotient(double a, double b) { return a / b; }
+
+[[gnu::noinline]] std::optional<double> guarded_clipped_factor(double factor, double norm, double max_norm) {
+    const double scaled = norm * std::abs(factor);
+    if (std::isfinite(norm) && scaled > max_norm) return std::copysign(max_norm / norm, factor);
+    if (!std::isfinite(scaled)) return std::nullopt;
+    return factor;
+}
+
+}  // namespace
+
+double global_norm(std::span<const NormArray> arrays) {
+    const FloatingPointGuard guard;
+    return guarded_norm(arrays);
+}
+
+double clip_by_global_norm(std::span<const NormArray> arrays, double max_norm) {
+    const FloatingPointGuard guard;
+    const double norm = guarded_norm(arrays);
+    if (std::isfinite(norm) && norm > max_norm) {
+        const double factor = guarded_quotient(max_norm, norm);
+        for (const NormArray& array : arrays) scale_array(array, factor);
+    }
+    return norm;
+}
+
+std::optional<double> clipped_factor(double factor, double norm, double max_norm) {
+    const FloatingPointGuard guard;
+    return guarded_clipped_factor(factor, norm, max_norm);
 }
 
 }  // namespace npfuse::runtime

@@ -1,7 +1,9 @@
-// The Euclidean norm of all numbers of several arrays together, in one fixed order whatever threads there are.
+// The Euclidean norm of all numbers of several arrays together, in one fixed order whatever threads there are, and what
+// brings it down.
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 
 #include "runtime/walk.h"
@@ -17,5 +19,13 @@ struct NormArray {
 
 // Not finite where a number isn't.
 double global_norm(std::span<const NormArray> arrays);
+
+// Multiplies every number by max_norm / norm where the norm is finite and larger; returns the norm. The product is
+// taken in double and rounded once.
+double clip_by_global_norm(std::span<const NormArray> arrays, double max_norm);
+
+// The factor, made smaller where numbers of this norm, multiplied by it, would have a norm above max_norm; nothing
+// where that is not finite.
+std::optional<double> clipped_factor(double factor, double norm, double max_norm);
 
 }  // namespace npfuse::runtime

@@ -19,12 +19,18 @@ struct Prepared {
     const PreparedUpdate& for_storage(Storage storage) const { return storage == Storage::float64 ? float64 : float32; }
 };
 
-std::vector<Prepared> prepare(const Optimizer& optimizer, std::span<const StepSettings> settings) {
+// Never inlined: arithmetic that the compiler sees could leave the guarded region.
+[[gnu::noinline]] double product(double a, double b) { return a * b; }
+
+// Every gradient is multiplied by the factor, besides its scale.
+std::vector<Prepared> prepare(const Optimizer& optimizer, std::span<const StepSettings> settings, double factor) {
     const FloatingPointGuard guard;
     std::vector<Prepared> prepared(settings.size());
     for (std::size_t i = 0; i < settings.size(); ++i) {
-        optimizer.float32.prepare(settings[i].common, settings[i].own, prepared[i].float32);
-        optimizer.float64.prepare(settings[i].common, settings[i].own, prepared[i].float64);
+        UpdateSettings common = settings[i].common;
+        common.gradient_scale = product(common.gradient_scale, factor);
+        optimizer.float32.prepare(common, settings[i].own, prepared[i].float32);
+        optimizer.float64.prepare(common, settings[i].own, prepared[i].float64);
     }
     return prepared;
 }
@@ -101,8 +107,8 @@ void update_row(const Optimizer& optimizer, const Prepared& prepared, const Arra
 }  // namespace
 
 void run_updates(const Optimizer& optimizer, std::span<const StepSettings> settings,
-                 std::span<const ArrayUpdate> arrays) {
-    const std::vector<Prepared> prepared = prepare(optimizer, settings);
+                 std::span<const ArrayUpdate> arrays, double factor) {
+    const std::vector<Prepared> prepared = prepare(optimizer, settings, factor);
 
     // All arrays behind each other are one range of elements; starts[i] is where array i begins in it.
     std::vector<std::ptrdiff_t> starts(arrays.size());
@@ -124,8 +130,8 @@ void run_updates(const Optimizer& optimizer, std::span<const StepSettings> setti
     });
 }
 
-void run_row_updates(const Optimizer& optimizer, const StepSettings& settings, const RowUpdate& update) {
-    const std::vector<Prepared> prepared = prepare(optimizer, {&settings, 1});
+void run_row_updates(const Optimizer& optimizer, const StepSettings& settings, const RowUpdate& update, double factor) {
+    const std::vector<Prepared> prepared = prepare(optimizer, {&settings, 1}, factor);
     const std::ptrdiff_t grain =
         std::max<std::ptrdiff_t>(elements_per_thread / std::max<std::ptrdiff_t>(update.row.size, 1), 1);
     parallel_for(std::ssize(update.rows), grain, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {

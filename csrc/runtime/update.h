@@ -34,10 +34,11 @@ struct RowUpdate {
     std::span<const RowGradients> rows;
 };
 
+// Every gradient is multiplied by the factor.
 void run_updates(const Optimizer& optimizer, std::span<const StepSettings> settings,
-                 std::span<const ArrayUpdate> arrays);
+                 std::span<const ArrayUpdate> arrays, double factor);
 
 // Each row's gradients are added first, in the order in which they were given.
-void run_row_updates(const Optimizer& optimizer, const StepSettings& settings, const RowUpdate& update);
+void run_row_updates(const Optimizer& optimizer, const StepSettings& settings, const RowUpdate& update, double factor);
 
 }  // namespace npfuse::runtime

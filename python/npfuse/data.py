@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Iterator, Sequence
+from types import NoneType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from npfuse.optimizers._settings import flag, shown
 
 __all__ = ["minibatches"]
 
@@ -31,7 +34,7 @@ def minibatches(
     rng : numpy.random.Generator or int, optional
         What shuffles, or a seed for it.
     shuffle : bool, default True
-        Take the rows in random order. All rows in one batch are never reordered.
+        Take the rows in random order. All rows in one batch are never reordered, and nothing is drawn from `rng` then.
     drop_last : bool, default False
         Leave out the last batch if it is smaller than the others.
 
@@ -43,9 +46,9 @@ def minibatches(
     Raises
     ------
     TypeError
-        If `arrays` holds anything but arrays, or `batch_size` is no integer.
+        If `arrays` holds anything but arrays, or a masked one, or another argument is of the wrong type.
     ValueError
-        If the arrays have no rows to take, different numbers of rows, or `batch_size` is less than 1.
+        If the arrays have no rows to take, different numbers of rows, or `batch_size` or `rng` is out of its range.
 
     Examples
     --------
@@ -60,16 +63,27 @@ def minibatches(
     """
     together = (arrays,) if isinstance(arrays, np.ndarray) else tuple(arrays)
     rows = _common_rows(together)
-    if batch_size is None:
-        size, shuffle, drop_last = max(rows, 1), False, False
-    elif isinstance(batch_size, bool) or not isinstance(batch_size, numbers.Integral):
-        raise TypeError(f"batch_size must be an integer or None, got {batch_size!r}")
-    elif batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
-    else:
-        size = int(batch_size)
-    order = np.random.default_rng(rng).permutation(rows) if shuffle else None
-    return _batches(together, order, size, rows - rows % size if drop_last else rows)
+    if not isinstance(batch_size, (numbers.Integral, NoneType)) or isinstance(batch_size, bool):
+        raise TypeError(f"batch_size must be an integer or None, got {shown(batch_size)}")
+    if batch_size is not None and batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, got {shown(batch_size)}")
+    size = max(rows, 1) if batch_size is None else int(batch_size)
+    shuffled, whole_batches = flag("shuffle", shuffle), flag("drop_last", drop_last) and batch_size is not None
+    generator = _generator(rng)
+    order = generator.permutation(rows) if shuffled and size < rows else None
+    return _batches(together, order, size, rows - rows % size if whole_batches else rows)
+
+
+def _generator(rng: np.random.Generator | int | None) -> np.random.Generator:
+    if isinstance(rng, np.random.Generator):
+        return rng
+    if rng is None:
+        return np.random.default_rng()
+    if isinstance(rng, bool) or not isinstance(rng, numbers.Integral):
+        raise TypeError(f"rng must be a numpy.random.Generator, an integer or None, got {shown(rng)}")
+    if rng < 0:
+        raise ValueError(f"rng must be at least 0, got {shown(rng)}")
+    return np.random.default_rng(int(rng))
 
 
 def _common_rows(arrays: tuple[NDArray[Any], ...]) -> int:
@@ -78,6 +92,8 @@ def _common_rows(arrays: tuple[NDArray[Any], ...]) -> int:
     for i, array in enumerate(arrays):
         if not isinstance(array, np.ndarray):
             raise TypeError(f"arrays[{i}] must be a NumPy array, got {type(array).__name__}")
+        if isinstance(array, np.ma.MaskedArray):
+            raise TypeError(f"arrays[{i}] must be an array without a mask, got {type(array).__name__}")
         if array.ndim == 0:
             raise ValueError(f"arrays[{i}] has no rows: it is 0-dimensional")
         if len(array) != len(arrays[0]):

@@ -12,11 +12,11 @@ What these functions return can be pickled.
 from __future__ import annotations
 
 import math
-import numbers
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
-from npfuse.optimizers._settings import Schedule, not_negative, positive
+from npfuse import _native
+from npfuse.optimizers._settings import LARGEST, Schedule, finite, integer, not_negative, positive, shown
 
 __all__ = ["constant", "cosine", "exponential", "one_cycle", "step", "warm_up"]
 
@@ -40,7 +40,7 @@ def constant(lr: float) -> Schedule:
     >>> nf.schedules.constant(0.1)(1000)
     0.1
     """
-    return partial(_constant, not_negative("lr", lr))
+    return _schedule(_constant, not_negative("lr", lr))
 
 
 def step(lr: float, every: int, factor: float = 0.1) -> Schedule:
@@ -58,7 +58,7 @@ def step(lr: float, every: int, factor: float = 0.1) -> Schedule:
     Returns
     -------
     callable
-        ``steps taken -> lr * factor**(steps taken // every)``.
+        ``steps taken -> lr * factor**(steps taken // every)``, at most 2**40.
 
     Examples
     --------
@@ -67,7 +67,7 @@ def step(lr: float, every: int, factor: float = 0.1) -> Schedule:
     >>> schedule(0), schedule(9), schedule(10), schedule(25)
     (1.0, 1.0, 0.5, 0.25)
     """
-    return partial(_step, not_negative("lr", lr), _count("every", every), not_negative("factor", factor))
+    return _schedule(_step, not_negative("lr", lr), integer("every", every, 1), not_negative("factor", factor))
 
 
 def exponential(lr: float, factor: float) -> Schedule:
@@ -83,7 +83,7 @@ def exponential(lr: float, factor: float) -> Schedule:
     Returns
     -------
     callable
-        ``steps taken -> lr * factor**steps``.
+        ``steps taken -> lr * factor**steps``, at most 2**40.
 
     Examples
     --------
@@ -91,7 +91,7 @@ def exponential(lr: float, factor: float) -> Schedule:
     >>> nf.schedules.exponential(1.0, 0.5)(3)
     0.125
     """
-    return partial(_step, not_negative("lr", lr), 1, not_negative("factor", factor))
+    return _schedule(_step, not_negative("lr", lr), 1, not_negative("factor", factor))
 
 
 def cosine(lr: float, steps: int, final: float = 0.0) -> Schedule:
@@ -122,7 +122,7 @@ def cosine(lr: float, steps: int, final: float = 0.0) -> Schedule:
     >>> schedule(0), round(schedule(50), 6), schedule(100), schedule(1000)
     (1.0, 0.5, 0.0, 0.0)
     """
-    return partial(_cosine, not_negative("lr", lr), not_negative("final", final), _count("steps", steps))
+    return _schedule(_cosine, not_negative("lr", lr), not_negative("final", final), integer("steps", steps, 1))
 
 
 def warm_up(lr: float | Schedule, steps: int, start: float = 0.0) -> Schedule:
@@ -154,7 +154,7 @@ def warm_up(lr: float | Schedule, steps: int, start: float = 0.0) -> Schedule:
     (0.0, 0.5, 1.0, 0.0)
     """
     then = lr if callable(lr) else constant(lr)
-    return partial(_warm_up, not_negative("start", start), _count("steps", steps), then)
+    return _schedule(_warm_up, not_negative("start", start), integer("steps", steps, 1), then)
 
 
 def one_cycle(
@@ -169,7 +169,8 @@ def one_cycle(
     steps : int
         How many there will be, at least 2.
     rise : float, default 0.3
-        The part of them in which it rises, between 0 and 1.
+        The part of them in which it rises, between 0 and 1. Where that is not a whole step, the largest learning rate
+        is the first.
     start_divisor : float, default 25
         The first learning rate is `lr` over this.
     final_divisor : float, default 1e4
@@ -191,21 +192,24 @@ def one_cycle(
     >>> schedule(0), round(schedule(29), 2), schedule(100) < 1e-5
     (0.04, 1.0, True)
     """
-    peak = not_negative("lr", lr)
-    if _count("steps", steps) < 2:
-        raise ValueError(f"steps must be at least 2, got {steps}")
-    if not 0 < positive("rise", rise) < 1:
-        raise ValueError(f"rise must be between 0 and 1, got {rise!r}")
-    start = peak / positive("start_divisor", start_divisor)
-    return partial(_one_cycle, peak, steps, rise * steps - 1, start, start / positive("final_divisor", final_divisor))
+    peak, total = not_negative("lr", lr), integer("steps", steps, 2)
+    if not 0 < finite("rise", rise) < 1:
+        raise ValueError(f"rise must be between 0 and 1, got {shown(rise)}")
+    divisors = positive("start_divisor", start_divisor), positive("final_divisor", final_divisor)
+    start = not_negative("lr / start_divisor", peak / divisors[0])
+    final = not_negative("lr / start_divisor / final_divisor", start / divisors[1])
+    return _schedule(_one_cycle, peak, total, float(rise) * total - 1, start, final)
 
 
-def _count(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{name} must be an integer, got {value!r}")
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1, got {value}")
-    return int(value)
+def _schedule(formula: Callable[..., float], *settings: object) -> Schedule:
+    """Return the formula's learning rates with these settings; the caller's floating-point environment changes none."""
+    return partial(_learning_rate, formula, *settings)
+
+
+def _learning_rate(formula: Callable[..., float], *settings_and_taken: object) -> float:
+    *settings, taken = settings_and_taken
+    lr: float = _native.guarded(formula, *settings, integer("steps taken", taken, 0))
+    return lr
 
 
 def _constant(lr: float, taken: int) -> float:
@@ -213,18 +217,24 @@ def _constant(lr: float, taken: int) -> float:
 
 
 def _step(lr: float, every: int, factor: float, taken: int) -> float:
-    return lr * math.pow(factor, taken // every)
+    try:
+        power = math.pow(factor, taken // every)
+    except OverflowError:
+        power = math.inf
+    return min(lr * power, LARGEST) if lr > 0 else 0.0
 
 
 def _cosine(lr: float, final: float, steps: float, taken: float) -> float:
-    part = (1.0 + math.cos(math.pi * min(taken / steps, 1.0))) / 2.0
-    return lr * part + final * (1.0 - part)
+    done = 1.0 if taken >= steps else taken / steps
+    part = (1.0 + math.cos(math.pi * done)) / 2.0
+    return min(max(lr * part + final * (1.0 - part), min(lr, final)), max(lr, final))
 
 
 def _warm_up(start: float, steps: int, then: Schedule, taken: int) -> float:
     if taken >= steps:
         return then(taken - steps)
-    return start + (then(0) - start) * taken / steps
+    first = then(0)
+    return min(max(start + (first - start) * (taken / steps), min(start, first)), max(start, first))
 
 
 def _one_cycle(peak: float, steps: int, top: float, start: float, final: float, taken: int) -> float:

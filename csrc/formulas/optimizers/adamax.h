@@ -19,8 +19,7 @@ struct Adamax {
     struct Scalars {
         Factor<T> decay1, gain1;
         Factor<T> decay2;
-        T eps;
-        Normalizer<T> normalizer;
+        T eps, eps_outside, lr;
     };
 
     template <class T>
@@ -30,7 +29,8 @@ struct Adamax {
             .gain1 = Factor<T>(1 - at.beta1),
             .decay2 = Factor<T>(at.beta2),
             .eps = T(at.eps),
-            .normalizer = Normalizer<T>(at.lr / (1 - __builtin_pow(at.beta1, step)), at.eps_outside),
+            .eps_outside = T(at_least(at.eps_outside, smallest_root<T>)),
+            .lr = T(at.lr / (1 - __builtin_pow(at.beta1, step))),
         };
     }
 
@@ -40,7 +40,7 @@ struct Adamax {
         const T decayed = fma(s.decay2.hi, exp_inf, times(s.decay2.lo, exp_inf));
         const T larger = at_least(absolute(value<T>(g)) + s.eps, decayed);
         exp_inf = decayed == decayed ? larger : decayed;
-        return s.normalizer.of(exp_avg, exp_inf);
+        return times(s.lr, settled(exp_avg) / (exp_inf + s.eps_outside));
     }
 };
 

@@ -33,6 +33,13 @@ struct WideGradient {
     double number;
 };
 
+// The root of the smallest number that a state keeps. An eps that would vanish beside it is as much, so that no
+// gradient is no step.
+template <class T>
+inline constexpr double smallest_root = 0x1p-63;
+template <>
+inline constexpr double smallest_root<double> = 0x1p-511;
+
 // The gradient itself, as a number of type T.
 template <class T>
 NPFUSE_FORMULA T value(float gradient) {
@@ -52,7 +59,7 @@ NPFUSE_FORMULA T value(WideGradient gradient) {
 // The sum, and what rounding took from it. Of an infinite sum that is NaN, or the same infinity.
 template <class T>
 NPFUSE_FORMULA T corrected(T sum, T error) {
-    return error < T(__builtin_huge_val()) ? sum + error : sum;
+    return error < Format<T>::infinity ? sum + error : sum;
 }
 
 // a x + g, right to the last bit or two whatever cancels.
@@ -121,7 +128,8 @@ NPFUSE_FORMULA float square_root(float x) { return __builtin_sqrtf(settled(x)); 
 NPFUSE_FORMULA double square_root(double x) { return __builtin_sqrt(settled(x)); }
 
 // lr numerator / (root + eps). The learning rate goes into the denominator, which saves a rounding. The numerator
-// is multiplied, as the quotient of a subnormal one would take long.
+// is multiplied, as the quotient of a subnormal one would take long. An eps that would vanish beside the smallest root
+// is that root: no gradient, no step.
 template <class T>
 struct Normalizer {
     Factor<T> exact_weight;
@@ -129,11 +137,14 @@ struct Normalizer {
 
     Normalizer() = default;
     NPFUSE_FORMULA Normalizer(double lr, double added_eps)
-        : exact_weight(1 / lr), weight(T(1 / lr)), eps(T(added_eps / lr)) {
-        if (!(weight < T(__builtin_huge_val()))) {  // no step at all
+        : exact_weight(1 / lr), weight(T(1 / lr)), eps(T(at_least(added_eps, smallest_root<T>) / lr)) {
+        if (!(weight < Format<T>::infinity)) {  // no step at all
             exact_weight = Factor<T>(0);
             weight = 0;
-            eps = T(__builtin_huge_val());
+            eps = Format<T>::infinity;
+        } else if (exact_weight.lo == T(0)) {  // an infinite root times 0 would be NaN
+            exact_weight.hi = from_bits<T>(to_bits(exact_weight.hi) - 1);
+            exact_weight.lo = T(1 / lr - double(exact_weight.hi));
         }
     }
 

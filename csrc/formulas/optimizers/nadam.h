@@ -23,7 +23,7 @@ struct NAdam {
     struct Scalars {
         Factor<T> decay1, gain1;
         T decay2, gain2;
-        Factor<T> numerator_average;  // against g, what the old exp_avg counts in the numerator
+        Factor<T> numerator_average;  // what the old exp_avg counts in the numerator where g counts a quarter
         Normalizer<T> normalizer;
     };
 
@@ -39,14 +39,20 @@ struct NAdam {
             .gain1 = Factor<T>(1 - at.beta1),
             .decay2 = T(at.beta2),
             .gain2 = T(1 - at.beta2),
-            .numerator_average = Factor<T>(b * at.beta1 / of_gradient),
-            .normalizer = Normalizer<T>(at.lr * of_gradient * root_correction, at.eps * root_correction),
+            .numerator_average = Factor<T>(b * at.beta1 / of_gradient / 4),
+            .normalizer = Normalizer<T>(4 * at.lr * of_gradient * root_correction, at.eps * root_correction),
         };
     }
 
+    template <class T>
+    static NPFUSE_FORMULA T quarter(T g) {
+        return times(g, T(0.25));
+    }
+    static NPFUSE_FORMULA WideGradient quarter(WideGradient g) { return {0.25 * g.number}; }
+
     template <class T, class Gradient>
     NPFUSE_FORMULA static T step(const Scalars<T>& s, Gradient g, T& exp_avg, T& exp_avg_sq) {
-        const T numerator = mix(s.numerator_average, exp_avg, g);
+        const T numerator = mix(s.numerator_average, exp_avg, quarter(g));  // finite, however large g
         exp_avg = mix(s.decay1, exp_avg, s.gain1, g);
         exp_avg_sq = mix_square(s.decay2, exp_avg_sq, s.gain2, g);
         return s.normalizer.of(numerator, square_root(exp_avg_sq));

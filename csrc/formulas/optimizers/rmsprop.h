@@ -82,7 +82,7 @@ struct RMSpropBuffered {
         return {
             .decay = at.alpha,
             .gain = 1 - at.alpha,
-            .eps = at.eps,
+            .eps = at_least(at.eps, smallest_root<double>),
             .eps_root = at.eps_root,
             .momentum = at.momentum,
             .into_buffer = at.velocity != 0 ? at.lr : 1,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,10 +10,8 @@ from numpy.typing import NDArray
 from npfuse import _native, optimizers
 from npfuse.cuda import _storage
 from npfuse.cuda._array import Array, asarray
-from npfuse.cuda._settings import checked_index
 from npfuse.cuda._updater import Updater
 from npfuse.cuda._work import Work
-from npfuse.optimizers._settings import positive
 
 
 class OnDevice(optimizers.Optimizer):
@@ -93,35 +90,8 @@ class OnDevice(optimizers.Optimizer):
         bool
             False where `scale` is given and a gradient is not finite: nothing has changed then.
         """
-        if not self._steps_rows:
-            raise TypeError(f"{type(self).__name__} moves rows that have no gradient; take SGD, Adagrad, Adam or AdamW")
-        index = checked_index("index", index)
-        if not 0 <= index < len(self._state):
-            raise IndexError(f"index must be at least 0 and less than {len(self._state)}, got {index}")
-        numbers = _checked_rows(rows, tuple(self.params[index].shape))
-        group = self._groups[self._updater.group_of(index)]
-        unique, counts = np.unique(numbers, return_counts=True)
-        order = np.argsort(numbers, kind="stable")
-        factor = 1.0 if scale is None else 1.0 / positive("scale", scale)
-        settings = self._settings(group, group.steps + 1)
         self._updater.stream = stream
-        ends = np.cumsum(counts)
-        done: bool = self._updater.step_rows(index, unique, ends, order, grads, settings, factor, scale is not None)
-        if done:
-            self._count_step(group)
-        return done
-
-
-def _checked_rows(rows: Any, shape: Sequence[int]) -> NDArray[np.int64]:
-    if not isinstance(rows, np.ndarray) or isinstance(rows, np.ma.MaskedArray) or rows.dtype.kind not in "iu":
-        raise TypeError(f"rows must be a NumPy array of integers, got {getattr(rows, 'dtype', type(rows).__name__)}")
-    if not shape:
-        raise ValueError("the parameter has no rows: it is 0-dimensional")
-    if rows.ndim != 1:
-        raise ValueError(f"rows must be of shape (k,), got {rows.shape}")
-    if len(rows) and (rows.min() < 0 or rows.max() >= shape[0]):
-        raise IndexError(f"rows must be at least 0 and less than {shape[0]}, got {rows.min()} to {rows.max()}")
-    return rows.astype(np.int64)
+        return super().step_rows(index, rows, grads, scale=scale)
 
 
 def classes() -> dict[str, type]:

@@ -21,6 +21,14 @@ from npfuse.cuda._plan import Plan
 from npfuse.cuda._tables import UPDATE, uploaded
 from npfuse.cuda._work import Work
 
+Changes = Sequence[tuple[dict[str, Any], dict[str, Any]]]
+
+
+def make(changes: Changes) -> None:
+    """Update each first dict with the second."""
+    for before, change in changes:
+        before.update(change)
+
 
 class Slot(NamedTuple):
     """A parameter and what belongs to it."""
@@ -125,9 +133,15 @@ class Updater:
         return self._slots[index].settings
 
     def step(
-        self, grads: Any, settings: Sequence[tuple[float, ...]], factor: float, guarded: bool, largest: float
+        self,
+        grads: Any,
+        settings: Sequence[tuple[float, ...]],
+        factor: float,
+        guarded: bool,
+        largest: float,
+        changes: Changes = (),
     ) -> bool:
-        """Update every parameter; return False where that is guarded and a gradient is not finite."""
+        """Update every parameter and make the changes; return False where that is guarded and a gradient not finite."""
         if not isinstance(grads, (list, tuple)):
             raise TypeError(f"grads must be a list or tuple of arrays, got {type(grads).__name__}")
         if len(grads) != len(self._slots):
@@ -135,22 +149,24 @@ class Updater:
                 f"grads must hold one array for each of the {len(self._slots)} parameters, got {len(grads)}"
             )
         if not grads:
+            make(changes)
             return True
         with self._work(self._gradient_names[0], grads[0]) as work:
             gradients = self._gradients(work, grads)
             addresses = [work.contiguous(gradient) for gradient in gradients]
             if guarded or math.isfinite(largest):
-                norm = norm_of(work, gradients, addresses) * abs(factor)
-                if not math.isfinite(norm):
+                norm = norm_of(work, gradients, addresses)
+                if math.isfinite(norm) and norm * abs(factor) > largest:
+                    factor = math.copysign(largest / norm, factor)
+                elif not math.isfinite(norm * abs(factor)):
                     return False
-                if norm > largest:
-                    factor *= largest / norm
             if self._plan is None:
                 records = np.array([self._record(i) for i in range(len(self._slots))], UPDATE)
                 self._plan = Plan(records, [slot.settings for slot in self._slots], self._native.update_tile)
             storages = [_storage.NUMBERS[gradient.storage] for gradient in gradients]
             records = self._plan.with_gradients(np.array(addresses, np.uint64), np.array(storages, np.uint8))
             self._launch(work, self._plan, records, settings, factor)
+        make(changes)
         return True
 
     def _gradients(self, work: Work, grads: Sequence[Any]) -> list[Operand]:
@@ -167,15 +183,16 @@ class Updater:
     def step_rows(
         self,
         index: int,
-        rows: NDArray[np.int64],
-        ends: NDArray[np.int64],
-        order: NDArray[np.int64],
+        numbers: NDArray[np.int64],
         grads: Any,
         settings: tuple[float, ...],
         factor: float,
         guarded: bool,
+        changes: Changes = (),
     ) -> bool:
-        """Update some rows of a parameter, each with the sum of its gradients order[ends[i - 1]:ends[i]]."""
+        """Update some rows of a parameter: numbers[i] is the row that gradient i is of."""
+        rows, counts = np.unique(numbers, return_counts=True)
+        ends, order = np.cumsum(counts), np.argsort(numbers, kind="stable")
         slot = self._slots[index]
         with self._work("grads", grads) as work:
             gradient = work.take("grads", grads)
@@ -188,6 +205,7 @@ class Updater:
                 return False
             length = math.prod(slot.parameter.shape[1:])
             if not len(rows) or not length:
+                make(changes)
                 return True
             computing = "float64" if slot.updated.storage == "float64" else "float32"
             item = _storage.itemsize(computing)
@@ -216,6 +234,7 @@ class Updater:
             records["aligned"] = 0
             plan = Plan(records, [0] * len(rows), self._native.update_tile)
             self._launch(work, plan, plan.records, [settings], factor)
+        make(changes)
         return True
 
     @staticmethod

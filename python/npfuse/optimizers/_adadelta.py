@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from npfuse.optimizers._base import Array, Optimizer, Parameters, step_once
 from npfuse.optimizers._settings import Group, Options, Schedule, StepOptions, decay_rate, not_negative
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
+from npfuse.optimizers._unpack import Unpack
 
 
 class Adadelta(Optimizer):
@@ -70,7 +66,7 @@ class Adadelta(Optimizer):
         checks = {"rho": decay_rate, "eps": not_negative}
         super().__init__(params, "adadelta", checks, {"lr": lr, "rho": rho, "eps": eps}, options)
 
-    def _own_settings(self, group: Group, lr: float, step: int) -> tuple[float, ...]:
+    def _own_settings(self, group: Group, lr: float) -> tuple[float, ...]:
         return (lr, group["rho"], group["eps"])
 
 

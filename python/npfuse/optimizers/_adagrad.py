@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from npfuse.optimizers._base import Array, Optimizer, Parameters, step_once
 from npfuse.optimizers._settings import Group, Options, Schedule, StepOptions, not_negative, one_of
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
+from npfuse.optimizers._unpack import Unpack
 
 _KERNELS = {"outside": "adagrad", "inside": "adagrad_inside"}
 
@@ -78,14 +74,15 @@ class Adagrad(Optimizer):
         **options: Unpack[Options],
     ) -> None:
         self._initial_sum = not_negative("initial_accumulator_value", initial_accumulator_value)
-        self._eps_placement = one_of("eps_placement", eps_placement, _KERNELS)
+        place = self._eps_placement = one_of("eps_placement", eps_placement, _KERNELS)
         checks = {"lr_decay": not_negative, "eps": not_negative}
-        super().__init__(params, _KERNELS[eps_placement], checks, {"lr": lr, "lr_decay": lr_decay, "eps": eps}, options)
+        settings = {"lr": lr, "lr_decay": lr_decay, "eps": eps}
+        super().__init__(params, _KERNELS[place], checks, settings, options, {"eps_placement": place})
 
     def _initial_state(self) -> dict[str, float]:
         return {"sum": self._initial_sum}
 
-    def _own_settings(self, group: Group, lr: float, step: int) -> tuple[float, ...]:
+    def _own_settings(self, group: Group, lr: float) -> tuple[float, ...]:
         return _settings(lr, group["lr_decay"], group["eps"], self._eps_placement)
 
 

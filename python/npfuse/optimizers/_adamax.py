@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from npfuse.optimizers._base import Array, Optimizer, Parameters, step_once
 from npfuse.optimizers._settings import Group, Options, Schedule, StepOptions, decay_rates, not_negative, one_of
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
+from npfuse.optimizers._unpack import Unpack
 
 
 class Adamax(Optimizer):
@@ -70,11 +66,12 @@ class Adamax(Optimizer):
         eps_placement: str = "inside",
         **options: Unpack[Options],
     ) -> None:
-        self._eps_placement = one_of("eps_placement", eps_placement, ("inside", "outside"))
+        place = self._eps_placement = one_of("eps_placement", eps_placement, ("inside", "outside"))
         checks = {"betas": decay_rates, "eps": not_negative}
-        super().__init__(params, "adamax", checks, {"lr": lr, "betas": betas, "eps": eps}, options)
+        settings = {"lr": lr, "betas": betas, "eps": eps}
+        super().__init__(params, "adamax", checks, settings, options, {"eps_placement": place})
 
-    def _own_settings(self, group: Group, lr: float, step: int) -> tuple[float, ...]:
+    def _own_settings(self, group: Group, lr: float) -> tuple[float, ...]:
         return _settings(lr, group["betas"], group["eps"], self._eps_placement)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
@@ -19,10 +20,14 @@ from npfuse.optimizers._settings import (
     Schedule,
     StepOptions,
     flag,
+    integer,
+    inverse,
     learning_rate,
     no_more_than,
     not_negative,
     positive,
+    shown,
+    unit_interval,
 )
 
 Array = NDArray[Any]
@@ -31,10 +36,10 @@ Parameters = Sequence[Array] | Sequence[Mapping[str, Any]]
 CACHE_LINE = 64
 
 
-def common_settings(step: float, lr: float, decay: float, *, decoupled: bool, maximize: bool) -> tuple[float, ...]:
-    """Return what the native side is told about a step besides a kernel's own settings."""
+def common_settings(lr: float, decay: float, decoupled: bool, maximize: bool) -> tuple[float, float, float]:
+    """Return what the native side is told of a step besides its number and a kernel's own settings."""
     sign = -1.0 if maximize else 1.0
-    return (step, sign, 0.0, lr * decay) if decoupled else (step, sign, decay, 0.0)
+    return (sign, 0.0, lr * decay) if decoupled else (sign, decay, 0.0)
 
 
 stepper: ContextVar[Callable[..., None]] = ContextVar("stepper", default=_native.step_once)
@@ -52,34 +57,51 @@ def step_once(
 ) -> None:
     """Take a step on one parameter; the learning rate is the first of a kernel's own settings."""
     no_more_than(StepOptions.__annotations__, options)
-    if isinstance(step, bool) or not isinstance(step, (int, np.integer)):
-        raise TypeError(f"step must be an integer, got {step!r}")
-    if step < 1:
-        raise ValueError(f"step must be at least 1, got {step}")
-    common = common_settings(
-        int(step),
+    number = integer("step", step, 1)
+    common = _native.guarded(
+        common_settings,
         own[0],
         not_negative("weight_decay", options.get("weight_decay", 0.0)),
-        decoupled=flag("decoupled_weight_decay", options.get("decoupled_weight_decay", False)),
-        maximize=flag("maximize", options.get("maximize", False)),
+        flag("decoupled_weight_decay", options.get("decoupled_weight_decay", False)),
+        flag("maximize", options.get("maximize", False)),
     )
-    stepper.get()(kernel, param, grad, states, common + own)
+    stepper.get()(kernel, param, grad, states, (number, *common, *own))
 
 
-def checked_row_numbers(rows: Any, param: Array, grads: Array) -> NDArray[np.int64]:
-    """Return the numbers of rows, having made sure that they and their gradients fit the parameter."""
-    if not isinstance(rows, np.ndarray) or rows.dtype.kind not in "iu":
-        raise TypeError(f"rows must be an array of integers, got {getattr(rows, 'dtype', type(rows).__name__)}")
-    if not isinstance(grads, np.ndarray):
-        raise TypeError(f"grads must be a NumPy array, got {type(grads).__name__}")
-    if param.ndim == 0:
+def checked_rows(rows: Any, shape: Sequence[int]) -> NDArray[np.int64]:
+    """Return the numbers of rows, having made sure that a parameter of this shape has them."""
+    if not isinstance(rows, np.ndarray) or rows.dtype.kind not in "iu" or isinstance(rows, np.ma.MaskedArray):
+        kind = (
+            type(rows).__name__ if isinstance(rows, np.ma.MaskedArray) else getattr(rows, "dtype", type(rows).__name__)
+        )
+        raise TypeError(f"rows must be an array of integers, got {kind}")
+    if not shape:
         raise ValueError("the parameter has no rows: it is 0-dimensional")
-    if rows.ndim != 1 or grads.shape != (len(rows), *param.shape[1:]):
-        needed = f"(k,) and {('k', *param.shape[1:])}".replace("'", "")
-        raise ValueError(f"rows and grads must be of shapes {needed}, got {rows.shape} and {grads.shape}")
-    if len(rows) and (rows.min() < 0 or rows.max() >= len(param)):
-        raise IndexError(f"rows must be at least 0 and less than {len(param)}, got {rows.min()} to {rows.max()}")
-    return rows.astype(np.int64)
+    if rows.ndim != 1:
+        raise ValueError(f"rows must be of shape (k,), got {rows.shape}")
+    if len(rows) and (rows.min() < 0 or rows.max() >= shape[0]):
+        raise IndexError(f"rows must be at least 0 and less than {shape[0]}, got {rows.min()} to {rows.max()}")
+    return np.array(rows, np.int64, subok=False)
+
+
+def encoded(option: bool | int | str) -> NDArray[Any]:
+    """Return an option as an array that np.savez and safetensors can store."""
+    if isinstance(option, str):
+        return np.frombuffer(option.encode(), np.uint8)
+    return np.array(option, np.bool_ if isinstance(option, bool) else np.uint64)
+
+
+def decoded(array: NDArray[Any]) -> Any:
+    """Return an option as it was before it was encoded, or what else the array holds."""
+    is_text = array.dtype == np.uint8 and array.ndim == 1
+    return bytes(array).decode(errors="replace") if is_text else array.tolist()
+
+
+def owner(array: NDArray[Any]) -> int:
+    """Return the identity of the array whose memory this is."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return id(array)
 
 
 def beside(param: Array, dtype: type[np.floating[Any]]) -> Array:
@@ -135,6 +157,18 @@ class Optimizer(ABC):
     whatever cancels on the way; it has the same bits for any number of threads, any layout of the arrays and every
     instruction set with fused multiply-add. Half types compute in float32 and keep their states in it.
 
+    Gradients of any magnitude are steps of the right size as long as states can hold what comes of them. A square that
+    leaves the range of its state, of a gradient beyond 1e19 or so (float64: 1e154), is infinite, and that number of the
+    parameter stays where it is from then on, as in PyTorch; `clip_norm` prevents it. An `eps` that vanishes beside the
+    smallest root (1e-19, float64: 1e-154) counts as that root. Settings are at most 2**40.
+
+    One thread at a time may use an optimizer: a step, `state_dict`, `load_state_dict` or `add_group` while another
+    thread is in the middle of one of them raises a RuntimeError and changes nothing. A step reads the settings of its
+    groups when it begins. It is taken as a whole or not at all, even if it is interrupted (KeyboardInterrupt). A child
+    that is forked while another thread takes a step can use its own copy of the optimizer, but what the step was
+    changing may be half as before and half as after. The caller's floating-point environment (rounding mode, flushing
+    of subnormal numbers) changes no result.
+
     Subnormal numbers are not kept in a state: they become zero. A gradient that stays zero lets averages shrink until
     they are subnormal, where rounding would hold them for ever, and where most processors are slow; no parameter can
     tell.
@@ -151,6 +185,7 @@ class Optimizer(ABC):
     array([-0.1, -0.1], dtype=float32)
     """
 
+    _carries = False  # whether its groups carry numbers from step to step
     _decoupled_by_default = False
     _steps_rows = False
     _default_weight_decay = 0.0
@@ -162,6 +197,7 @@ class Optimizer(ABC):
         checks: Mapping[str, Check],
         settings: Mapping[str, Any],
         options: Options,
+        fixed: Mapping[str, bool | str] | None = None,
     ) -> None:
         no_more_than(Options.__annotations__, options)
         self._kernel = kernel
@@ -176,23 +212,28 @@ class Optimizer(ABC):
         }
         self._master_weights = flag("master_weights", options.get("master_weights", False))
         self._seed = self._checked_seed(options)
+        self._fixed: dict[str, bool | int | str] = {
+            **(fixed or {}),
+            "decoupled_weight_decay": self._decoupled,
+            "master_weights": self._master_weights,
+            "stochastic_rounding": self._seed is not None,
+            **({} if self._seed is None else {"seed": self._seed}),
+        }
+        """The options that no group has of its own and that stay as they are."""
         self._groups: list[Group] = []
         self._state: list[dict[str, Array]] = []
         self._updater = self._new_updater()
+        self._exclusively = _native.Exclusive()
         for group in self._as_groups(params):
             self.add_group(**group)
 
     def _checked_seed(self, options: Options) -> int | None:
-        seed = options.get("seed", 0)
-        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
-            raise TypeError(f"seed must be an integer, got {seed!r}")
-        if not 0 <= seed < 2**64:
-            raise ValueError(f"seed must be at least 0 and less than 2**64, got {seed}")
+        seed = integer("seed", options.get("seed", 0), 0, 2**64)
         if not flag("stochastic_rounding", options.get("stochastic_rounding", False)):
             return None
         if self._master_weights:
             raise ValueError("stochastic_rounding is for parameters without master_weights")
-        return int(seed)
+        return seed
 
     @staticmethod
     def _as_groups(params: Parameters) -> list[dict[str, Any]]:
@@ -203,16 +244,23 @@ class Optimizer(ABC):
         return [{"params": params}]
 
     @abstractmethod
-    def _own_settings(self, group: Group, lr: float, step: int) -> tuple[float, ...]:
-        """Return the kernel's own settings, in its order."""
+    def _own_settings(self, group: Group, lr: float) -> tuple[float, ...]:
+        """Return the kernel's own settings in its order, but for those that groups carry, which are the last."""
 
     def _initially_carried(self) -> dict[str, float]:
         """Return the numbers that a group carries from step to step besides its states."""
         return {}
 
-    def _carried(self, group: Group) -> dict[str, float]:
-        """Return them after `group.steps` steps."""
-        return {}
+    def _carried(self, group: Group, step: int) -> dict[str, float]:
+        """Return them as they are after this step."""
+        return group.carried
+
+    def _change(self, group: Group, step: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return a group's attributes, and those that a step changes as they are after it."""
+        change: dict[str, Any] = {"steps": step}
+        if self._carries:
+            change["carried"] = self._carried(group, step)
+        return group.__dict__, change
 
     def _initial_state(self) -> dict[str, float]:
         """Return what the states are filled with where that is not 0."""
@@ -266,6 +314,9 @@ class Optimizer(ABC):
         if not isinstance(params, (list, tuple)):
             raise TypeError(f"params must be a list of arrays, got {type(params).__name__}")
         no_more_than(self._checks, settings)
+        self._exclusively(self._add_group, params, settings)
+
+    def _add_group(self, params: Sequence[Array], settings: Mapping[str, Any]) -> None:
         group = Group(tuple(params), self._checks, {**self._defaults, **settings})
         group.carried = self._initially_carried()
         if self._seed is not None and any(self._dtype_name(param) == "float16" for param in params):
@@ -281,7 +332,7 @@ class Optimizer(ABC):
         return _native.Updater(self._kernel, seed=self._seed)
 
     def _dtype_name(self, param: Array) -> str:
-        return str(np.result_type(param).name)
+        return param.dtype.name if isinstance(param, np.ndarray) else ""
 
     def _saved(self, value: Any) -> Array:
         return np.array(value)
@@ -309,7 +360,8 @@ class Optimizer(ABC):
         Parameters
         ----------
         grads : list of ndarray
-            A gradient for each parameter, of its shape and of any floating-point dtype, byte order and layout.
+            A gradient for each parameter, of its shape and of any floating-point dtype, byte order and layout. For a
+            parameter without dimensions it may be a NumPy scalar.
         scale : float, optional
             What the loss was multiplied by: the gradients are divided by it.
         clip_norm : float, optional
@@ -345,14 +397,18 @@ class Optimizer(ABC):
         >>> optimizer.params[0]
         array([-0.3, -0.4])
         """
-        factor = 1.0 if scale is None else 1.0 / positive("scale", scale)
-        largest = math.inf if clip_norm is None else positive("clip_norm", clip_norm)
-        settings = [self._settings(group, group.steps + 1) for group in self._groups]
-        done: bool = self._updater.step(grads, settings, factor, scale is not None, largest)
-        if done:
-            for group in self._groups:
-                self._count_step(group)
+        done: bool = self._exclusively(self._step, grads, scale, clip_norm)
         return done
+
+    def _step(self, grads: Sequence[Array], scale: float | None, clip_norm: float | None) -> Any:
+        factor = 1.0 if scale is None else inverse("scale", scale)
+        largest = math.inf if clip_norm is None else positive("clip_norm", clip_norm)
+        settings, changes = [], []
+        for group in self._groups:
+            step = group.steps + 1
+            settings.append(self._settings(group, step))
+            changes.append(self._change(group, step))
+        return self._updater.step(grads, settings, factor, scale is not None, largest, changes)
 
     def step_rows(
         self, index: int, rows: NDArray[np.integer[Any]], grads: Array, *, scale: float | None = None
@@ -388,8 +444,9 @@ class Optimizer(ABC):
 
         Notes
         -----
-        Momentum and moving averages of the other rows stay as they are, and so do those rows, as in PyTorch's
-        ``SparseAdam``. It counts as a step of the parameter's whole group: give each table a group of its own.
+        Momentum and moving averages of the other rows stay as they are, and so do those rows: with `Adam` and
+        ``eps_placement="hat"`` this is PyTorch's ``SparseAdam``. It counts as a step of the parameter's whole group:
+        give each table a group of its own.
 
         Examples
         --------
@@ -407,28 +464,32 @@ class Optimizer(ABC):
         """
         if not self._steps_rows:
             raise TypeError(f"{type(self).__name__} moves rows that have no gradient; take SGD, Adagrad, Adam or AdamW")
-        if not 0 <= index < len(self._state):
-            raise IndexError(f"index must be at least 0 and less than {len(self._state)}, got {index}")
-        checked_rows = checked_row_numbers(rows, self.params[index], grads)
-        factor = 1.0 if scale is None else 1.0 / positive("scale", scale)
-        if scale is not None and not math.isfinite(_native.global_norm((grads,))):
-            return False
-        group = self._groups[self._updater.group_of(index)]
-        order = np.argsort(checked_rows, kind="stable")
-        unique, counts = np.unique(checked_rows, return_counts=True)
-        settings = self._settings(group, group.steps + 1)
-        self._updater.step_rows(index, unique, np.cumsum(counts), order, grads, settings, factor)
-        self._count_step(group)
-        return True
+        done: bool = self._exclusively(self._step_rows, index, rows, grads, scale)
+        return done
 
-    def _count_step(self, group: Group) -> None:
-        group.steps += 1
-        group.carried = self._carried(group)
+    def _step_rows(self, index: int, rows: NDArray[np.integer[Any]], grads: Array, scale: float | None) -> Any:
+        try:
+            number = operator.index(index)
+        except TypeError:
+            raise TypeError(f"index must be an integer, got {shown(index)}") from None
+        if not 0 <= number < len(self._state):
+            raise IndexError(f"index must be at least 0 and less than {len(self._state)}, got {shown(index)}")
+        checked = checked_rows(rows, self.params[number].shape)
+        factor = 1.0 if scale is None else inverse("scale", scale)
+        group = self._groups[self._updater.group_of(number)]
+        step = group.steps + 1
+        settings, changes = self._settings(group, step), [self._change(group, step)]
+        return self._updater.step_rows(number, checked, grads, settings, factor, scale is not None, changes)
 
     def _settings(self, group: Group, step: int) -> tuple[float, ...]:
-        lr = group.lr
-        common = common_settings(step, lr, group["weight_decay"], decoupled=self._decoupled, maximize=group["maximize"])
-        return common + self._own_settings(group, lr, step)
+        numbers = group.kept()
+        if numbers is None:
+            version, lr, decay = group.version, group.lr, group["weight_decay"]
+            common = common_settings(lr, decay, self._decoupled, group["maximize"])
+            numbers = common + self._own_settings(group, lr)
+            if not callable(group["lr"]):
+                group.keep(version, numbers)
+        return (step, *numbers, *group.carried.values())
 
     def state_dict(self) -> dict[str, Array]:
         """Return everything that the next steps depend on besides the parameters and gradients, as plain arrays.
@@ -436,17 +497,21 @@ class Optimizer(ABC):
         Returns
         -------
         dict of ndarray
-            Copies by name: settings, numbers of steps, states. What ``np.savez`` and safetensors store. A learning rate
-            that is a schedule is left out: give it to the optimizer that loads the rest.
+            Copies by name: options, settings, numbers of steps, states. What ``np.savez`` and safetensors store. A
+            learning rate that is a schedule is left out: give it to the optimizer that loads the rest.
 
         Examples
         --------
         >>> import numpy as np
         >>> import npfuse as nf
         >>> optimizer = nf.SGD([np.zeros(3)], lr=0.1, momentum=0.9)
-        >>> sorted(optimizer.state_dict())[-2:]
-        ['sgd_momentum.group0.weight_decay', 'sgd_momentum.param0.momentum_buffer']
+        >>> [name for name in optimizer.state_dict() if "momentum_buffer" in name]
+        ['sgd_momentum.param0.momentum_buffer']
         """
+        state: dict[str, Array] = self._exclusively(self._state_dict)
+        return state
+
+    def _state_dict(self) -> dict[str, Array]:
         return {name: self._saved(value) for name, value in self._everything().items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -462,32 +527,53 @@ class Optimizer(ABC):
         KeyError
             If a name is missing or unknown, as in the state of another kind of optimizer.
         TypeError
-            If an array is of another dtype.
+            If `state` is no mapping, or an array is of another dtype or masked.
         ValueError
-            If an array is of another shape, or a setting out of its range. Nothing has changed then.
+            If an option of the other optimizer differs from this one's, an array is of another shape, a setting out of
+            its range, or a state array of this optimizer read-only. Nothing has changed then.
         """
+        if not isinstance(state, Mapping):
+            raise TypeError(f"state must be a mapping of names to arrays, got {type(state).__name__}")
+        self._exclusively(self._load_state_dict, state)
+
+    def _load_state_dict(self, state: Mapping[str, Any]) -> None:
+        for option, expected in self._fixed.items():
+            name = f"{self._kernel}.{option}"
+            if name in state and decoded(np.asarray(state[name])) != expected:
+                raise ValueError(f"{name} must be {expected!r}, got {shown(decoded(np.asarray(state[name])))}")
         present = self._everything()
         missing, unknown = present.keys() - state.keys(), state.keys() - present.keys()
         if missing or unknown:
             problem = f"lacks {sorted(missing)[0]}" if missing else f"has {sorted(unknown)[0]}, which is unknown here"
             raise KeyError(f"state {problem}")
-        loaded = {name: np.asarray(state[name]) for name in present}
-        for name, value in present.items():
-            expected = self._saved(value)
-            if loaded[name].shape != expected.shape:
-                raise ValueError(f"{name} must be of shape {expected.shape}, got {loaded[name].shape}")
-            if loaded[name].dtype != expected.dtype:
-                raise TypeError(f"{name} must be of {expected.dtype}, got {loaded[name].dtype}")
+        loaded = {name: self._fitting(name, state[name], value) for name, value in present.items()}
+        arrays = {name: value for name, value in present.items() if ".param" in name and isinstance(value, np.ndarray)}
+        for name, array in arrays.items():
+            if not array.flags.writeable:
+                raise ValueError(f"{name} is read-only")
+        own = {owner(array) for array in arrays.values()}
+        loaded = {name: array.copy() if owner(array) in own else array for name, array in loaded.items()}
         changes = [self._loaded_group(i, group, loaded) for i, group in enumerate(self._groups)]
         for group, change in zip(self._groups, changes, strict=True):
             group.__dict__.update(change.__dict__)
-        for i, arrays in enumerate(self._state):
-            for name, array in arrays.items():
-                self._restore(array, loaded[f"{self._kernel}.param{i}.{name}"])
+        for i, states in enumerate(self._state):
+            for name, state_array in states.items():
+                self._restore(state_array, loaded[f"{self._kernel}.param{i}.{name}"])
+
+    def _fitting(self, name: str, given: Any, value: Any) -> NDArray[Any]:
+        """Return what is given for a value as an array, having made sure that it can take that value's place."""
+        if isinstance(given, np.ma.MaskedArray):
+            raise TypeError(f"{name} must be an array without a mask, got {type(given).__name__}")
+        array, expected = np.asarray(given), value if isinstance(value, np.ndarray) else self._saved(value)
+        if array.shape != expected.shape:
+            raise ValueError(f"{name} must be of shape {expected.shape}, got {array.shape}")
+        if array.dtype.newbyteorder("=") != expected.dtype:
+            raise TypeError(f"{name} must be of {expected.dtype}, got {array.dtype}")
+        return array
 
     def _everything(self) -> dict[str, Any]:
         """Return the settings and numbers, and the arrays themselves, by the names they are saved under."""
-        named: dict[str, Any] = {}
+        named: dict[str, Any] = {f"{self._kernel}.{name}": encoded(option) for name, option in self._fixed.items()}
         for i, group in enumerate(self._groups):
             numbers = {"steps": np.int64(group.steps), **group, **self._initially_carried(), **group.carried}
             for name, value in numbers.items():
@@ -505,19 +591,21 @@ class Optimizer(ABC):
         change = Group(
             group.params, self._checks, {**group, **{name: numbers[name] for name in group if name in numbers}}
         )
-        change.steps = numbers["steps"]
-        if change.steps < 0:
-            raise ValueError(f"{prefix}steps must be at least 0, got {change.steps}")
-        change.carried = {name: numbers[name] for name in self._initially_carried()}
+        change.steps = integer(f"{prefix}steps", numbers["steps"], 0)
+        change.carried = {name: unit_interval(name, numbers[name]) for name in self._initially_carried()}
         return change
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a pickle keeps: everything but the native side, which is made anew."""
-        return {name: value for name, value in self.__dict__.items() if name != "_updater"}
+        state: dict[str, Any] = self._exclusively(dict, self.__dict__)
+        return {name: value for name, value in state.items() if name not in ("_updater", "_exclusively")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._updater = self._new_updater()
+        self._exclusively = _native.Exclusive()
+        if len(self._state) != len(self.params):
+            raise ValueError(f"an optimizer of {len(self.params)} parameters must have as many states")
         states = iter(self._state)
         for i, group in enumerate(self._groups):
             own = [tuple(next(states).values()) for _ in group.params]

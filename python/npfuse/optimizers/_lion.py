@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from npfuse.optimizers._base import Array, Optimizer, Parameters, step_once
 from npfuse.optimizers._settings import Group, Options, Schedule, StepOptions, decay_rates, not_negative
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
+from npfuse.optimizers._unpack import Unpack
 
 
 class Lion(Optimizer):
@@ -68,7 +64,7 @@ class Lion(Optimizer):
     ) -> None:
         super().__init__(params, "lion", {"betas": decay_rates}, {"lr": lr, "betas": betas}, options)
 
-    def _own_settings(self, group: Group, lr: float, step: int) -> tuple[float, ...]:
+    def _own_settings(self, group: Group, lr: float) -> tuple[float, ...]:
         return (lr, *group["betas"])
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
+from npfuse import _native
 from npfuse.optimizers._base import Array, Optimizer, Parameters, step_once
-from npfuse.optimizers._settings import Group, Options, Schedule, StepOptions, decay_rates, not_negative, number
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
+from npfuse.optimizers._settings import Group, Options, Schedule, StepOptions, decay_rates, not_negative, unit_interval
+from npfuse.optimizers._unpack import Unpack
 
 
 class NAdam(Optimizer):
@@ -63,6 +61,8 @@ class NAdam(Optimizer):
     True
     """
 
+    _carries = True
+
     def __init__(
         self,
         params: Parameters,
@@ -76,15 +76,14 @@ class NAdam(Optimizer):
         settings = {"lr": lr, "betas": betas, "eps": eps, "momentum_decay": momentum_decay}
         super().__init__(params, "nadam", checks, settings, options)
 
-    def _own_settings(self, group: Group, lr: float, step: int) -> tuple[float, ...]:
-        return (lr, *group["betas"], group["eps"], group["momentum_decay"], group.carried["mu_product"])
+    def _own_settings(self, group: Group, lr: float) -> tuple[float, ...]:
+        return (lr, *group["betas"], group["eps"], group["momentum_decay"])
 
     def _initially_carried(self) -> dict[str, float]:
         return {"mu_product": 1.0}
 
-    def _carried(self, group: Group) -> dict[str, float]:
-        mu = _momentum(group["betas"][0], group["momentum_decay"], group.steps)
-        return {"mu_product": group.carried["mu_product"] * mu}
+    def _carried(self, group: Group, step: int) -> dict[str, float]:
+        return {"mu_product": _next(group.carried["mu_product"], group["betas"][0], group["momentum_decay"], step)}
 
 
 def nadam_step(
@@ -131,11 +130,14 @@ def nadam_step(
     >>> round(mu_product, 3)
     0.45
     """
+    mu_product = unit_interval("mu_product", mu_product)
     betas, momentum_decay = decay_rates("betas", betas), not_negative("momentum_decay", momentum_decay)
     rates = (not_negative("lr", lr), *betas, not_negative("eps", eps), momentum_decay)
-    step_once("nadam", param, grad, (exp_avg, exp_avg_sq), step, (*rates, number("mu_product", mu_product)), options)
-    return mu_product * _momentum(betas[0], momentum_decay, step)
+    step_once("nadam", param, grad, (exp_avg, exp_avg_sq), step, (*rates, mu_product), options)
+    following: float = _native.guarded(_next, mu_product, betas[0], momentum_decay, int(step))
+    return following
 
 
-def _momentum(beta1: float, momentum_decay: float, step: int) -> float:
-    return beta1 * (1.0 - 0.5 * math.pow(0.96, step * momentum_decay))
+def _next(mu_product: float, beta1: float, momentum_decay: float, step: int) -> float:
+    """Return the product as it is after this step."""
+    return mu_product * (beta1 * (1.0 - 0.5 * math.pow(0.96, step * momentum_decay)))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from npfuse import _native
 from npfuse.optimizers._base import Array
 from npfuse.optimizers._settings import positive
@@ -17,17 +15,17 @@ def global_norm(arrays: Sequence[Array]) -> float:
     Parameters
     ----------
     arrays : list of ndarray
-        Floating-point, of any shapes and layouts.
+        Floating-point, of any shapes and layouts. NumPy's scalars are arrays without dimensions.
 
     Returns
     -------
     float
-        Infinite or NaN where a number is.
+        Infinite or NaN where a number is; infinite, too, where the norm is beyond the largest float64.
 
     Raises
     ------
     TypeError
-        If `arrays` is no list of floating-point arrays.
+        If `arrays` is no list of floating-point arrays, or one has a mask.
 
     Notes
     -----
@@ -65,13 +63,14 @@ def clip_by_global_norm(arrays: Sequence[Array], max_norm: float) -> float:
     Raises
     ------
     TypeError
-        If `arrays` is no list of floating-point arrays.
+        If `arrays` is no list of floating-point arrays, or one has a mask.
     ValueError
         If an array is read-only or shares memory with another one, or `max_norm` is not above 0. Nothing has changed.
 
     Notes
     -----
-    The factor is ``max_norm / norm`` where the norm is larger, as in optax. PyTorch's ``clip_grad_norm_`` divides by
+    The factor is ``max_norm / norm`` where the norm is larger, as in optax. Products are taken in double and rounded
+    once, those of half types too. PyTorch's ``clip_grad_norm_`` divides by
     norm + 1e-6. An optimizer does this by itself: ``optimizer.step(grads, clip_norm=1.0)`` leaves the gradients alone.
 
     Examples
@@ -85,9 +84,7 @@ def clip_by_global_norm(arrays: Sequence[Array], max_norm: float) -> float:
     [array([0.6]), array([0.8])]
     """
     largest = positive("max_norm", max_norm)
-    norm = global_norm(arrays)
-    _native.check_writeable(list(arrays))
-    if np.isfinite(norm) and norm > largest:
-        for array in arrays:
-            np.multiply(array, largest / norm, out=array, casting="same_kind")
+    if not isinstance(arrays, (list, tuple)):
+        raise TypeError(f"arrays must be a list of arrays, got {type(arrays).__name__}")
+    norm: float = _native.clip_by_global_norm(tuple(arrays), largest)
     return norm

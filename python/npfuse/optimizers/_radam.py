@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from npfuse.optimizers._base import Array, Optimizer, Parameters, step_once
 from npfuse.optimizers._settings import Group, Options, Schedule, StepOptions, decay_rates, not_negative
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
+from npfuse.optimizers._unpack import Unpack
 
 
 class RAdam(Optimizer):
@@ -74,7 +70,7 @@ class RAdam(Optimizer):
         checks = {"betas": decay_rates, "eps": not_negative}
         super().__init__(params, "radam", checks, {"lr": lr, "betas": betas, "eps": eps}, options)
 
-    def _own_settings(self, group: Group, lr: float, step: int) -> tuple[float, ...]:
+    def _own_settings(self, group: Group, lr: float) -> tuple[float, ...]:
         return (lr, *group["betas"], group["eps"])
 
 

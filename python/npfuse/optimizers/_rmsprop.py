@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from npfuse.optimizers._base import Array, Optimizer, Parameters, step_once
 from npfuse.optimizers._settings import (
     Check,
@@ -16,9 +14,7 @@ from npfuse.optimizers._settings import (
     not_negative,
     one_of,
 )
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
+from npfuse.optimizers._unpack import Unpack
 
 
 class RMSprop(Optimizer):
@@ -94,15 +90,17 @@ class RMSprop(Optimizer):
         velocity: bool = False,
         **options: Unpack[Options],
     ) -> None:
-        self._eps_placement = one_of("eps_placement", eps_placement, ("outside", "inside"))
+        place = self._eps_placement = one_of("eps_placement", eps_placement, ("outside", "inside"))
         self._velocity = flag("velocity", velocity)
         kernel = _kernel(not_negative("momentum", momentum), flag("centered", centered))
         checks: dict[str, Check] = {"alpha": decay_rate, "eps": not_negative}
         if momentum != 0:
             checks["momentum"] = not_negative
-        super().__init__(params, kernel, checks, {"lr": lr, "alpha": alpha, "eps": eps, "momentum": momentum}, options)
+        settings = {"lr": lr, "alpha": alpha, "eps": eps, "momentum": momentum}
+        fixed: dict[str, bool | str] = {"eps_placement": place, "velocity": self._velocity}
+        super().__init__(params, kernel, checks, settings, options, fixed)
 
-    def _own_settings(self, group: Group, lr: float, step: int) -> tuple[float, ...]:
+    def _own_settings(self, group: Group, lr: float) -> tuple[float, ...]:
         settings = (lr, group["alpha"], group["eps"], self._eps_placement)
         return _settings(*settings, group.get("momentum", 0.0), self._velocity)
 
@@ -147,11 +145,12 @@ def rmsprop_step(
     (array([0.9]), array([0.09]))
     """
     one_of("eps_placement", eps_placement, ("outside", "inside"))
-    if (not_negative("momentum", momentum) == 0) != (momentum_buffer is None):
+    momentum = not_negative("momentum", momentum)
+    if (momentum == 0) != (momentum_buffer is None):
         raise ValueError("momentum_buffer is needed where there is momentum, and only there")
     settings = (not_negative("lr", lr), decay_rate("alpha", alpha), not_negative("eps", eps), eps_placement)
-    states = tuple(state for state in (square_avg, momentum_buffer, grad_avg) if state is not None)
-    own = _settings(*settings, momentum, velocity)
+    states = (square_avg, *(state for state in (momentum_buffer, grad_avg) if state is not None))
+    own = _settings(*settings, momentum, flag("velocity", velocity))
     step_once(_kernel(momentum, grad_avg is not None), param, grad, states, step, own, options)
 
 

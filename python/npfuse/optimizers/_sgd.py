@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from npfuse.optimizers._base import Array, Optimizer, Parameters, step_once
 from npfuse.optimizers._settings import Group, Options, Schedule, StepOptions, flag, not_negative, number
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
+from npfuse.optimizers._unpack import Unpack
 
 
 class SGD(Optimizer):
@@ -80,13 +76,16 @@ class SGD(Optimizer):
     ) -> None:
         self._nesterov = flag("nesterov", nesterov)
         self._velocity = flag("velocity", velocity)
-        kernel = _kernel(not_negative("momentum", momentum), number("dampening", dampening), nesterov, velocity)
+        momentum, dampening = not_negative("momentum", momentum), number("dampening", dampening)
+        kernel = _kernel(momentum, dampening, self._nesterov, self._velocity)
         checks = {} if kernel == "sgd" else {"momentum": not_negative}
         if kernel == "sgd_dampened":
             checks["dampening"] = number
-        super().__init__(params, kernel, checks, {"lr": lr, "momentum": momentum, "dampening": dampening}, options)
+        settings = {"lr": lr, "momentum": momentum, "dampening": dampening}
+        fixed = {"nesterov": self._nesterov, "velocity": self._velocity}
+        super().__init__(params, kernel, checks, settings, options, fixed)
 
-    def _own_settings(self, group: Group, lr: float, step: int) -> tuple[float, ...]:
+    def _own_settings(self, group: Group, lr: float) -> tuple[float, ...]:
         momentum, dampening = group.get("momentum", 0.0), group.get("dampening", 0.0)
         return _settings(self._kernel, lr, momentum, dampening, self._nesterov, self._velocity)
 
@@ -127,7 +126,9 @@ def sgd_step(
     >>> param
     array([0.5, 1.5])
     """
-    kernel = _kernel(not_negative("momentum", momentum), number("dampening", dampening), nesterov, velocity)
+    momentum, dampening = not_negative("momentum", momentum), number("dampening", dampening)
+    nesterov, velocity = flag("nesterov", nesterov), flag("velocity", velocity)
+    kernel = _kernel(momentum, dampening, nesterov, velocity)
     if (kernel == "sgd") != (momentum_buffer is None):
         raise ValueError("momentum_buffer is needed where there is momentum, and only there")
     own = _settings(kernel, not_negative("lr", lr), momentum, dampening, nesterov, velocity)

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from npfuse.optimizers._base import Array, Optimizer, Parameters, step_once
 from npfuse.optimizers._settings import Group, Options, Schedule, StepOptions, decay_rates, not_negative
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
+from npfuse.optimizers._unpack import Unpack
 
 
 class Yogi(Optimizer):
@@ -78,7 +74,7 @@ class Yogi(Optimizer):
     def _initial_state(self) -> dict[str, float]:
         return {"exp_avg": self._initial_accumulator, "exp_avg_sq": self._initial_accumulator}
 
-    def _own_settings(self, group: Group, lr: float, step: int) -> tuple[float, ...]:
+    def _own_settings(self, group: Group, lr: float) -> tuple[float, ...]:
         return (lr, *group["betas"], group["eps"])
 
 
