@@ -149,7 +149,7 @@ public:
 
     void load(const RowsOperand& operand, ptrdiff_t first, ptrdiff_t count, Across* tile) {
         if (operand.is_direct<S>() || is_converted) {
-            if (!operand.is_direct<S>()) load_rows<S>(operand, first, count, copies_);
+            if constexpr (is_converted) load_rows<S>(operand, first, count, copies_);
             const T* rows[row_tile];
             for (ptrdiff_t r = 0; r < row_tile; ++r) rows[r] = row_at(operand, first, r < count ? r : 0);
             return transpose_rows(rows, operand.length, tile);
@@ -167,7 +167,7 @@ public:
             T* rows[row_tile];
             for (ptrdiff_t r = 0; r < row_tile; ++r) rows[r] = r < count ? row_at(operand, first, r) : unwanted;
             transpose_columns(tile, operand.length, rows);
-            if (!operand.is_direct<S>()) store_rows<S>(copies_, operand, first, count);
+            if constexpr (is_converted) store_rows<S>(copies_, operand, first, count);
             return;
         }
         for (ptrdiff_t r = 0; r < count; ++r)
