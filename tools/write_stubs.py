@@ -109,6 +109,8 @@ def native_stub(module):
         elif isinstance(value, type):
             lines.append(f"class {name}:\n    def __init__(self, *args: Any, **kwargs: Any) -> None: ...")
             lines.append("    def __getattr__(self, name: str) -> Any: ...")
+            if "__call__" in vars(value):
+                lines.append("    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...")
         elif callable(value):
             lines.append(f"def {name}(*args: Any, **kwargs: Any) -> Any: ...")
     return "\n".join(lines) + "\n"
