@@ -114,6 +114,20 @@ def test_rounding_depends_on_neither_threads_nor_layout(make):
     assert len(results) == 1
 
 
+@pytest.mark.parametrize("transpose", [False, True], ids=["reversed rows", "transposed"])
+def test_rounding_belongs_to_indices_and_not_to_memory(transpose):
+    rng = np.random.default_rng(2)
+    start = rng.standard_normal((300, 50)).astype(bfloat16)
+    gradient, some_rows = rng.standard_normal((300, 50)).astype(np.float32), rng.integers(0, 300, 40)
+    results = []
+    for p in (start.copy(), np.asfortranarray(start) if transpose else start[::-1].copy()[::-1]):
+        optimizer = nf.Adam([p], stochastic_rounding=True, seed=3)
+        optimizer.step([gradient])
+        optimizer.step_rows(0, some_rows, gradient[:40])
+        results.append(p.astype(np.float32))
+    np.testing.assert_array_equal(*results)
+
+
 def test_seed_and_step_decide_the_rounding():
     start = np.random.default_rng(0).standard_normal(1000).astype(bfloat16)
     results = []

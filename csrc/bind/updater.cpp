@@ -83,7 +83,8 @@ public:
             !PyArray_ISCARRAY_RO(array))
             throw py::type_error("rows must be a contiguous array of int64, got " + dtype_text(array));
         if (PyArray_NDIM(array) != 1 || PyArray_DIM(array, 0) != count)
-            throw py::value_error("rows must be of shape (" + std::to_string(count) + ",), got " + shape_text(array));
+            throw py::value_error("rows must be of shape (" + std::to_string(count) +
+                                  ",), one for each row of grads, got " + shape_text(array));
         given_.reserve(count);
         for (npy_intp k = 0; k < count; ++k) {
             const auto row = static_cast<const std::int64_t*>(PyArray_DATA(array))[k];
@@ -215,13 +216,21 @@ std::vector<const npy_intp*> Updater::strides_in_walk(const Slot& slot, PyArrayO
     return strides;
 }
 
+bool Updater::rounds_at_random(std::size_t i) const {
+    return seed_ && updates_[i].operands.parameter.storage == Storage::bfloat16;
+}
+
+// Random bits belong to an element's indices, so that steps do not depend on how a parameter lies in memory.
+runtime::Walk::Order Updater::walk_order(std::size_t i) const {
+    return rounds_at_random(i) ? runtime::Walk::Order::index : runtime::Walk::Order::memory;
+}
+
 // The random bits of a step depend on its number, the array's and the element's, and on nothing else.
 void Updater::set_rounding(std::size_t i, double step) {
-    UpdateOperands& operands = updates_[i].operands;
-    if (!seed_ || operands.parameter.storage != Storage::bfloat16) return;
+    if (!rounds_at_random(i)) return;
     const auto number = static_cast<unsigned long long>(step);
     roundings_[i] = {*seed_, static_cast<unsigned>(i), static_cast<unsigned>(number)};
-    operands.rounding = &roundings_[i];
+    updates_[i].operands.rounding = &roundings_[i];
 }
 
 bool Updater::was_accepted(const Slot& slot, PyArrayObject* gradient) {
@@ -251,12 +260,14 @@ void Updater::accept_gradient(std::size_t i, const py::handle& object) {
 
     runtime::ArrayUpdate& update = updates_[i];
     update.operands.gradient = operand_of(gradient, storage);
-    bool one_stride = same_dense_order(parameter, gradient);
+    const bool memory_is_order = walk_order(i) == runtime::Walk::Order::memory || PyArray_IS_C_CONTIGUOUS(parameter) ||
+                                 PyArray_NDIM(parameter) == 1;
+    bool one_stride = memory_is_order && same_dense_order(parameter, gradient);
     for (const HeldArray& state : slot.states) one_stride = one_stride && same_dense_order(parameter, state.get());
     slot.walk.reset();
     if (!one_stride) {
-        slot.walk = std::make_unique<runtime::Walk>(slot.parameter.shape(), strides_in_walk(slot, gradient),
-                                                    runtime::Walk::Order::memory);
+        slot.walk =
+            std::make_unique<runtime::Walk>(slot.parameter.shape(), strides_in_walk(slot, gradient), walk_order(i));
     }
     update.walk = slot.walk.get();
     const bool usual = PyArray_ISCARRAY_RO(gradient) && PyArray_TYPE(gradient) == PyArray_TYPE(parameter);
@@ -355,7 +366,7 @@ bool Updater::step_rows(std::size_t i, const py::object& rows, const py::object&
     std::vector<const npy_intp*> strides = strides_in_walk(slot, gradient);
     runtime::RowUpdate update{updates_[i], {}, {}};
     for (std::size_t a = 0; a < strides.size(); ++a) update.row_strides[a] = *strides[a]++;
-    const runtime::Walk walk(slot.parameter.shape().subspan(1), strides, runtime::Walk::Order::memory);
+    const runtime::Walk walk(slot.parameter.shape().subspan(1), strides, walk_order(i));
     update.row.walk = &walk;
     update.row.operands.gradient = operand_of(gradient, storage);
     update.row.size /= std::max<npy_intp>(row_count, 1);

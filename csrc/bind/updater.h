@@ -67,6 +67,8 @@ private:
     UpdateOperands owned_operands(const Slot& slot) const;
     std::vector<const npy_intp*> strides_in_walk(const Slot& slot, PyArrayObject* gradient) const;
     void check_slot(std::size_t i) const;
+    bool rounds_at_random(std::size_t i) const;
+    runtime::Walk::Order walk_order(std::size_t i) const;
     void set_rounding(std::size_t i, double step);
 
     const Optimizer& optimizer_;
