@@ -161,3 +161,32 @@ def test_gradients_may_take_the_place_of_any_operands(gated: Gated, dtype: type,
             assert results[0] is operands[first]
             for result, separate in zip(results, expected, strict=True):
                 np.testing.assert_array_equal(result, separate)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_product_beyond_the_range_is_brought_back_by_the_slope(dtype: type) -> None:
+    """The slope of a closed gate is small: its product with a large gradient and a large operand is not infinite."""
+    large, gate = dtype(np.finfo(dtype).max / 2), dtype(-12)
+    slope = float(nf.swiglu_backward(dtype(1), gate, dtype(1))[0])
+    for dy, x in ((large, dtype(-8)), (dtype(-8), large)):
+        dgate, _ = nf.swiglu_backward(dy, gate, x)
+        assert dgate == pytest.approx((-8 * slope) * float(large), rel=float(4 * np.finfo(dtype).eps))
+    assert np.isinf(nf.swiglu_backward(large, dtype(3), large)[0])
+
+
+COMPLEX = np.ones(4, complex)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: nf.glu(COMPLEX), TypeError, r"^x must be of float16, .*, got complex128"),
+        (lambda: nf.glu_backward(COMPLEX[:2], np.ones(4)), TypeError, r"^dy must be of float16, .*, got complex128"),
+        (lambda: nf.glu(np.ones(4), axis="0"), TypeError, r"^axis must be an integer, got '0'"),
+        (lambda: nf.glu(np.ones(4), axis=1), ValueError, r"^axis must be one of the 1 axes of x, got 1"),
+        (lambda: nf.glu_backward(np.ones(3), np.ones(4)), ValueError, r"^dy must be of shape \(2,\), .*, got \(3,\)"),
+    ],
+)
+def test_bad_arguments_of_glu_are_named(call: Callable[[], object], error: type, message: str) -> None:
+    with pytest.raises(error, match=message):
+        call()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import sys
 from typing import Any
 
@@ -22,6 +23,37 @@ def reject_masked(**arguments: Any) -> None:
                 f"{name} must be an array without a mask, got a {type(value).__name__}; "
                 f"{name}.filled(0) or {name}.compressed() is one"
             )
+
+
+def require_real(**arguments: Any) -> None:
+    """Refuse arrays of complex numbers, objects, text or longer floats, and masked ones; each goes by its name."""
+    for name, value in arguments.items():
+        if type(value) is float or (type(value) is np.ndarray and value.dtype.kind == "f" and value.itemsize <= 8):
+            continue
+        reject_masked(**{name: value})
+        dtype = np.asanyarray(value).dtype
+        if not np.can_cast(dtype, np.float64):
+            raise TypeError(f"{name} must be of float16, bfloat16, float32, float64 or an integer type, got {dtype}")
+
+
+def require_target(out: Any) -> None:
+    """Refuse what no result can be written into; None stands for a new array."""
+    reject_masked(out=out)
+    if out is not None and not isinstance(out, np.ndarray):
+        raise TypeError(f"out must be an ndarray, got {type(out).__name__}")
+    if out is not None and not out.flags.writeable:
+        raise ValueError("out must be writeable, got a read-only array")
+
+
+def checked_axis(axis: int, array: NDArray[Any], name: str) -> int:
+    """Return an axis of the array of that name, counted from the first."""
+    try:
+        position = operator.index(axis)
+    except TypeError:
+        raise TypeError(f"axis must be an integer, got {axis!r}") from None
+    if not -array.ndim <= position < array.ndim:
+        raise ValueError(f"axis must be one of the {array.ndim} axes of {name}, got {position}")
+    return position % array.ndim
 
 
 def rounded_sums(sums: NDArray[Any], axes: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:

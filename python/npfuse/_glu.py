@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npfuse import _native
-from npfuse._arrays import reject_masked
+from npfuse._arrays import checked_axis, require_real
 
 __all__ = ["glu", "glu_backward"]
 
 
 def _halves(array: NDArray[Any], axis: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    position = operator.index(axis)
-    if not -array.ndim <= position < array.ndim:
-        raise ValueError(f"axis must be one of the {array.ndim} axes of x, got {axis}")
+    position = checked_axis(axis, array, "x")
     length = array.shape[position]
     if length % 2:
         raise ValueError(f"x must have an even length along axis {axis}, got {length}")
-    before = (slice(None),) * (position % array.ndim)
+    before = (slice(None),) * position
     return array[(*before, slice(length // 2))], array[(*before, slice(length // 2, None))]
 
 
@@ -43,7 +40,7 @@ def glu(x: ArrayLike, axis: int = -1) -> NDArray[Any]:
     Raises
     ------
     TypeError
-        If `x` is complex, an object or a masked array.
+        If `x` is complex, an object or a masked array, or `axis` no integer.
     ValueError
         If there is no such axis, or its length is odd.
 
@@ -67,7 +64,7 @@ def glu(x: ArrayLike, axis: int = -1) -> NDArray[Any]:
     >>> nf.glu(np.array([3.0, 4.0, 0.0, 100.0]))
     array([1.5, 4. ])
     """
-    reject_masked(x=x)
+    require_real(x=x)
     values, gate = _halves(np.asanyarray(x), axis)
     y: NDArray[Any] = _native.sigmoid_glu(gate, values)
     return y
@@ -93,7 +90,7 @@ def glu_backward(dy: ArrayLike, x: ArrayLike, axis: int = -1) -> NDArray[Any]:
     Raises
     ------
     TypeError
-        If an operand is complex, an object or a masked array.
+        If an operand is complex, an object or a masked array, or `axis` no integer.
     ValueError
         If there is no such axis, its length is odd, or `dy` has not the shape of the output.
 
@@ -108,11 +105,11 @@ def glu_backward(dy: ArrayLike, x: ArrayLike, axis: int = -1) -> NDArray[Any]:
     >>> nf.glu_backward(np.array([1.0]), np.array([3.0, 0.0]))
     array([0.5 , 0.75])
     """
-    reject_masked(dy=dy, x=x)
+    require_real(dy=dy, x=x)
     gradient, inputs = np.asanyarray(dy), np.asanyarray(x)
     values, gate = _halves(inputs, axis)
     if gradient.shape != values.shape:
-        raise ValueError(f"dy must be of the shape of the output, {values.shape}, got {gradient.shape}")
+        raise ValueError(f"dy must be of shape {values.shape}, that of glu(x), got {gradient.shape}")
     dtype = _native.sigmoid_glu(gate[..., :0], gradient[..., :0]).dtype
     dx = np.empty(inputs.shape, dtype)
     dvalues, dgate = _halves(dx, axis)

@@ -17,9 +17,15 @@ struct Gated {
         return times(Gate::forward(gate), x);
     }
 
+    // The slope is at most about 1: it may bring back a product that is too large, and never makes one of the factors
+    // so.
     template <class T>
     NPFUSE_FORMULA static T backward_gate(T dy, T gate, T x) {
-        return Gate::backward(times(dy, x), gate);
+        T product = times(dy, x);
+        bool fits = absolute(product) <= Format<T>::largest;
+        bool ordered = absolute(dy) < absolute(x);
+        T larger = ordered ? x : dy, smaller = ordered ? dy : x;
+        return times(Gate::backward(fits ? product : larger, gate), fits ? T(1) : smaller);
     }
 
     template <class T>
@@ -71,6 +77,13 @@ struct GeGlu : Gated<Gelu> {
 struct ReGlu : Gated<Relu> {
     static constexpr const char* name = "reglu";
     static constexpr bool is_brief = true;
+
+    // The slope is 1 or 0.
+    template <class T>
+    NPFUSE_FORMULA static T backward_gate(T dy, T gate, T x) {
+        return Relu::backward(times(dy, x), gate);
+    }
+
     static constexpr Description description = {
         .summary = "Gated linear unit with the relu gate.",
         .formula = "relu(gate) * x",
