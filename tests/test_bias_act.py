@@ -160,8 +160,16 @@ def test_bad_input_is_refused_before_anything_is_written() -> None:
     with pytest.raises(TypeError, match="slop"):
         nf.bias_act(x, bias, "leaky_relu", slop=3, out=out)
     for wrong in (np.ones(4, np.float32), np.ones((4, 5), np.float32)):
-        with pytest.raises(ValueError):  # noqa: PT011  NumPy's own words
+        with pytest.raises(ValueError, match=r"^bias must be of shape \(5,\)"):
             nf.bias_act_backward(x, x, wrong, "relu", out=out)
+    with pytest.raises(ValueError, match=r"^bias must be of shape \(5,\), that of a row of x, got \(4,\)"):
+        nf.bias_act(x, wrong[0, :4], "relu", out=out)
+    with pytest.raises(ValueError, match=r"^out must be of the shape of x, \(4, 5\), got \(3, 5\)"):
+        nf.bias_act(x, bias, "relu", out=out[:3])
+    with pytest.raises(TypeError, match=r"^out must be an ndarray, got list"):
+        nf.bias_act(x, bias, "relu", out=[1.0])
+    with pytest.raises(TypeError, match=r"^bias must be of float16, .* got complex128"):
+        nf.bias_act(x, bias.astype(complex), "relu")
     with pytest.raises(ValueError, match="dy"):
         nf.bias_act_backward(x[0], x, bias, "relu", out=out)
     assert (out == 7).all()

@@ -71,6 +71,12 @@ def test_bad_input_is_refused() -> None:
         nf.maxout(x, 5)
     with pytest.raises(ValueError, match="pieces"):
         nf.maxout(x, 0)
+    with pytest.raises(ValueError, match="pieces must be at least 1 and less than 2"):
+        nf.maxout_backward(np.ones(2), np.zeros(2, int), 2**70)
+    with pytest.raises(TypeError, match="axis must be an integer, got '0'"):
+        nf.maxout(np.ones(4), 2, axis="0")
+    with pytest.raises(TypeError, match=r"^x must be of float16, .* got complex128"):
+        nf.maxout(np.ones(4, complex), 2)
     with pytest.raises(TypeError, match="pieces"):
         nf.maxout(x, 2.0)
     with pytest.raises(ValueError, match="axis"):

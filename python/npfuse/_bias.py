@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npfuse import _native
-from npfuse._arrays import reject_masked, rounded_sums
+from npfuse._arrays import reject_masked, require_real, require_target, rounded_sums
 
 __all__ = ["bias_act", "bias_act_backward"]
 
@@ -27,6 +27,16 @@ def parameter_values(activation: str, given: dict[str, float]) -> list[float]:
             known = ", ".join(defaults) or "none"
             raise TypeError(f"{name} must be a parameter of {activation}, which has {known}")
     return [given.get(name, default) for name, default in defaults.items()]
+
+
+def _require_shapes(x: ArrayLike, bias: ArrayLike, out: NDArray[Any] | None) -> None:
+    shape = np.shape(x)
+    if not shape:
+        raise ValueError("x must have at least one axis, got a scalar")
+    if np.shape(bias) != shape[-1:]:
+        raise ValueError(f"bias must be of shape {shape[-1:]}, that of a row of x, got {np.shape(bias)}")
+    if out is not None and out.shape != shape:
+        raise ValueError(f"out must be of the shape of x, {shape}, got {out.shape}")
 
 
 def bias_act(
@@ -72,9 +82,15 @@ def bias_act(
            [3.5, 0. ]])
     """
     if type(x) is not np.ndarray or type(bias) is not np.ndarray or out is not None:
-        reject_masked(x=x, bias=bias, out=out)
+        reject_masked(x=x, bias=bias)
+        require_target(out)
     values = parameter_values(activation, parameters)
-    result: NDArray[Any] = _native.bias_forward_ufuncs[activation](x, bias, *values, out=out)
+    try:
+        result: NDArray[Any] = _native.bias_forward_ufuncs[activation](x, bias, *values, out=out)
+    except (TypeError, ValueError):
+        require_real(x=x, bias=bias)
+        _require_shapes(x, bias, out)
+        raise
     return result
 
 
@@ -133,16 +149,13 @@ def bias_act_backward(
     >>> dbias
     array([2., 1.])
     """
-    if type(dy) is not np.ndarray or type(x) is not np.ndarray or type(bias) is not np.ndarray or out is not None:
-        reject_masked(dy=dy, x=x, bias=bias, out=out)
+    require_real(dy=dy, x=x, bias=bias)
+    require_target(out)
     values = parameter_values(activation, parameters)
     gradient, inputs = np.asanyarray(dy), np.asanyarray(x)
-    if inputs.ndim == 0:
-        raise ValueError("x must have at least one axis, got a scalar")
+    _require_shapes(inputs, bias, out)
     if gradient.shape != inputs.shape:
         raise ValueError(f"dy must be of the shape of x, {inputs.shape}, got {gradient.shape}")
-    if out is not None and out.shape != inputs.shape:
-        raise ValueError(f"out must be of the shape of x, {inputs.shape}, got {out.shape}")
     rows = (math.prod(inputs.shape[:-1]), inputs.shape[-1])
     ufunc = _native.bias_backward_ufuncs[activation]
     gradient, inputs_in_rows = gradient.reshape(rows), inputs.reshape(rows)

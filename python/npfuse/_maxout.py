@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npfuse import _native
-from npfuse._arrays import reject_masked
+from npfuse._arrays import checked_axis, reject_masked, require_real
 
 __all__ = ["maxout", "maxout_backward"]
 
@@ -19,16 +19,9 @@ def checked_pieces(pieces: int) -> int:
         count = operator.index(pieces)
     except TypeError:
         raise TypeError(f"pieces must be an integer, got {pieces!r}") from None
-    if count < 1:
-        raise ValueError(f"pieces must be at least 1, got {count}")
+    if not 1 <= count <= np.iinfo(np.int32).max:
+        raise ValueError(f"pieces must be at least 1 and less than 2**31, got {count}")
     return count
-
-
-def _checked_axis(axis: int, dimensions: int) -> int:
-    position = operator.index(axis)
-    if not -dimensions <= position < dimensions:
-        raise ValueError(f"axis must be one of the {dimensions} axes of the array, got {axis}")
-    return position % dimensions
 
 
 def maxout(
@@ -57,7 +50,7 @@ def maxout(
     Raises
     ------
     TypeError
-        If `x` is complex, an object or a masked array, or `pieces` no integer.
+        If `x` is complex, an object or a masked array, or `pieces` or `axis` no integer.
     ValueError
         If `pieces` does not divide the length of the axis, or there is no such axis.
 
@@ -80,10 +73,10 @@ def maxout(
     >>> nf.maxout(np.array([1.0, 5.0, 2.0, -1.0]), 2)
     array([5., 2.])
     """
-    reject_masked(x=x)
+    require_real(x=x)
     array = np.asanyarray(x)
     count = checked_pieces(pieces)
-    axis = _checked_axis(axis, array.ndim)
+    axis = checked_axis(axis, array, "x")
     length = array.shape[axis]
     if length % count:
         raise ValueError(f"pieces must divide the length of the axis, {length}, got {count}")
@@ -115,7 +108,7 @@ def maxout_backward(dy: ArrayLike, index: ArrayLike, pieces: int, axis: int = -1
     Raises
     ------
     TypeError
-        If `dy` is complex or an object, `index` or `pieces` hold no integers, or an array is masked.
+        If `dy` is complex or an object, an array is masked, or `index`, `pieces` or `axis` are no integers.
     ValueError
         If `index` has another shape than `dy`, or names a piece that is not there.
 
@@ -131,10 +124,11 @@ def maxout_backward(dy: ArrayLike, index: ArrayLike, pieces: int, axis: int = -1
     >>> nf.maxout_backward(np.array([10.0, 20.0]), index, 2)
     array([ 0., 10., 20.,  0.])
     """
-    reject_masked(dy=dy, index=index)
+    require_real(dy=dy)
+    reject_masked(index=index)
     gradient, winners = np.asanyarray(dy), np.asarray(index)
     count = checked_pieces(pieces)
-    axis = _checked_axis(axis, gradient.ndim)
+    axis = checked_axis(axis, gradient, "dy")
     if winners.dtype.kind not in "iu":
         raise TypeError(f"index must be of integers, got {winners.dtype}")
     if winners.shape != gradient.shape:

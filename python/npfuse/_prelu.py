@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npfuse import _native
-from npfuse._arrays import reject_masked, rounded_sums
+from npfuse._arrays import require_real, rounded_sums
 
 __all__ = ["prelu_backward"]
 
@@ -63,7 +63,7 @@ def prelu_backward(dy: ArrayLike, x: ArrayLike, slope: ArrayLike) -> tuple[NDArr
     >>> dslope
     np.float64(-3.0)
     """
-    reject_masked(dy=dy, x=x, slope=slope)
+    require_real(dy=dy, x=x, slope=slope)
     gradient, inputs, slopes = np.asanyarray(dy), np.asanyarray(x), np.asanyarray(slope)
     if gradient.shape != inputs.shape:
         raise ValueError(f"dy must be of the shape of x, {inputs.shape}, got {gradient.shape}")

@@ -10,6 +10,7 @@ import numpy as np
 from fuzz.values import computing, is_half
 
 EPS64 = float(np.finfo(np.float64).eps)
+SMALLEST64 = float(np.finfo(np.float64).smallest_subnormal)
 
 
 @dataclass

@@ -104,9 +104,10 @@ def training_truth(row: OptimizerRow, results: list[np.ndarray], arguments: Argu
             gradient = gradient.astype(wide).astype(np.longdouble)  # all is computed in one type
             was = {name: np.abs(value) for name, value in state.items()}
             exact = take_step(row.reference, old, gradient * np.longdouble(factor), state, number, row.settings)
-            yield step_expected(new.get("master", param), exact, old, gradient * factor, wide)
+            growth = cancellation(row, old, gradient * factor)
+            yield step_expected(new.get("master", param), exact, old, wide, growth)
             for name, value in state.items():
-                allowed = rounding(value, wide, 8) + state_error(wide, was[name], old, gradient * factor)
+                allowed = growth * rounding(value, wide, 8) + state_error(wide, was[name], old, gradient * factor)
                 yield Expected(new[name], value, allowed)
 
 
@@ -115,9 +116,19 @@ def reals_like(param: np.ndarray) -> np.ndarray:
     return np.random.default_rng(param.size).normal(size=param.shape).astype(param.dtype)
 
 
-def step_expected(result: np.ndarray, exact: Any, old: Any, gradient: Any, wide: np.dtype) -> Expected:
+def cancellation(row: OptimizerRow, param: Any, gradient: Any) -> Any:
+    """Return by what the sum of the gradient and coupled weight decay multiplies the rounding error of its terms."""
+    settings = row.settings
+    decay = 0.0 if settings.get("decoupled_weight_decay") else settings.get("weight_decay", 0.0) * param
+    signed = -gradient if settings.get("maximize") else gradient
+    with np.errstate(all="ignore"):
+        return np.fmax(1, (np.abs(signed) + np.abs(decay)) / np.abs(signed + decay))
+
+
+def step_expected(result: np.ndarray, exact: Any, old: Any, wide: np.dtype, growth: Any) -> Expected:
     update = np.abs(exact - old)
-    allowed = rounding(exact, result.dtype, 1.5) + 8 * unit(update, wide) + float(np.finfo(wide).tiny)
+    with np.errstate(all="ignore"):
+        allowed = rounding(exact, result.dtype, 1.5) + growth * 8 * unit(update, wide) + float(np.finfo(wide).tiny)
     return Expected(result, exact, allowed)
 
 
@@ -221,9 +232,10 @@ def step_truth(
     was = {name: np.abs(value) for name, value in state.items()}
     step_once(**arguments)
     exact = take_step(row.reference, old, gradient, state, arguments["number"], row.settings)
-    yield step_expected(param, exact, old, gradient, wide)
+    growth = cancellation(row, old, gradient)
+    yield step_expected(param, exact, old, wide, growth)
     for name, array in zip(names, arrays, strict=True):
-        allowed = rounding(state[name], wide, 8) + state_error(wide, was[name], old, gradient)
+        allowed = growth * rounding(state[name], wide, 8) + state_error(wide, was[name], old, gradient)
         yield Expected(array, state[name], allowed)
 
 
