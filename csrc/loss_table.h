@@ -97,11 +97,13 @@ struct RowLossCall {
     RowView gradient;
 };
 
+struct RunSharing;
+
 // Rows [begin, end) of a call; the sum of their values. scratch holds scratch_rows rows of the computing type, at most
-// row_loss_tile, where rows are not contiguous in it already.
+// row_loss_tile, where rows are not contiguous in it already. The sharing is null where threads do not share each row.
 inline constexpr std::ptrdiff_t row_loss_tile = 16;
 using RowLossLoop = double (*)(const RowLossCall& call, std::ptrdiff_t begin, std::ptrdiff_t end, void* scratch,
-                               std::ptrdiff_t scratch_rows);
+                               std::ptrdiff_t scratch_rows, const RunSharing* sharing);
 
 struct RowLoss {
     const char* name;

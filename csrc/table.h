@@ -97,13 +97,32 @@ struct StridedRow {
     char* first;
     std::ptrdiff_t stride;  // in bytes
     std::ptrdiff_t length;
+    bool is_direct;  // contiguous numbers of the computing type already
     const T* (*load)(const char* source, std::ptrdiff_t stride, std::ptrdiff_t n, T* buffer);
     void (*store)(const T* block, char* target, std::ptrdiff_t stride, std::ptrdiff_t n);
 };
 
-// A formula along one row that is too long to be copied whole.
+// Elements of a row that are summed by themselves. These sums are then added in order, so that who computes which
+// changes no bit.
+inline constexpr std::ptrdiff_t run_length = 4096;
+[[gnu::always_inline]] constexpr std::ptrdiff_t run_count(std::ptrdiff_t n) {
+    return (n + run_length - 1) / run_length;
+}
+
+// How threads share the runs of one row: over(count, body, context) calls body(context, first, last) for ranges of
+// [0, count). There is room for run_room bytes of each run.
+inline constexpr std::size_t run_room = 2 * sizeof(double);
+struct RunSharing {
+    void (*over)(std::ptrdiff_t count, void (*body)(void* context, std::ptrdiff_t first, std::ptrdiff_t last),
+                 void* context);
+    void* room;
+};
+
+// A formula along one row, block by block: one that is too long to be copied whole, or that threads share. The sharing
+// is null where they do not.
 template <class T>
-using LongRowFunction = void (*)(const StridedRow<T>* inputs, const StridedRow<T>& output, std::ptrdiff_t n);
+using LongRowFunction = void (*)(const StridedRow<T>* inputs, const StridedRow<T>& output, std::ptrdiff_t n,
+                                 const RunSharing* sharing);
 
 struct RowKernel {
     const char* signature;  // as NumPy's generalised ufuncs write it
@@ -141,11 +160,12 @@ enum class RowLayout {
 }
 
 // Rows of any stride and storage. Those that are not contiguous in the computing type go through scratch, which holds
-// scratch_rows of them for each operand, at most row_tile; block by block where that is 0.
+// scratch_rows of them for each operand, at most row_tile; block by block where that is 0, and where threads share each
+// row.
 inline constexpr int row_tile = 64;
 using RowLoop = void (*)(const RowKernel& kernel, char* const* operands, const std::ptrdiff_t* row_strides,
                          const std::ptrdiff_t* element_strides, std::ptrdiff_t rows, std::ptrdiff_t n, void* scratch,
-                         std::ptrdiff_t scratch_rows);
+                         std::ptrdiff_t scratch_rows, const RunSharing* sharing);
 
 // Of maxout: x -> y, index of the winner (int32, or null with stride 0); and back: dy, index -> dx. x and dx have
 // pieces piece_stride bytes apart for every element of the others.

@@ -27,6 +27,18 @@ def test_rows_have_the_cpus_bits(device_in_either_order: Device, name: str, n: i
     assert_same_bits(getattr(cuda, f"{name}_backward")(cuda.asarray(dy), cuda.asarray(given)).get(), expected)
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("n", [4096, 4097, 8193])
+@pytest.mark.parametrize("name", NAMES)
+def test_long_rows_are_summed_in_runs(device_in_either_order: Device, name: str, n: int, axis: int) -> None:
+    x = scores(np.float64, (2, n) if axis else (n, 2))
+    y = getattr(nf, name)(x, axis=axis)
+    assert_same_bits(getattr(cuda, name)(cuda.asarray(x), axis).get(), y)
+    given = x if name == "logsumexp" else y
+    expected = getattr(nf, f"{name}_backward")(y, given, axis=axis)
+    assert_same_bits(getattr(cuda, f"{name}_backward")(cuda.asarray(y), cuda.asarray(given), axis).get(), expected)
+
+
 @pytest.mark.parametrize("axis", [0, 1, 2, -2])
 @pytest.mark.parametrize("name", NAMES)
 def test_any_axis(device_in_either_order: Device, name: str, axis: int) -> None:

@@ -712,3 +712,31 @@ def test_nan_in_a_variance_propagates() -> None:
     assert np.isnan(value)
     assert grad[0] == 1
     assert np.isnan(grad[1])
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("targets", ["labels", "smoothed labels", "probabilities"])
+def test_threads_that_share_a_row_change_no_bit(dtype: type, targets: str) -> None:
+    random = np.random.default_rng(6)
+    classes = 270_001
+    logits = random.normal(size=(5, classes)).astype(dtype)
+    weights = random.uniform(0.5, 2, size=classes)
+    options: dict[str, object] = {"weight": weights, "reduction": "none"}
+    target = random.integers(0, classes, size=5)
+    if targets == "smoothed labels":
+        options["label_smoothing"] = 0.1
+    elif targets == "probabilities":
+        target = random.dirichlet(np.ones(classes), size=5).astype(dtype)
+    before = nf.get_num_threads()
+    try:
+        nf.set_num_threads(1)
+        values, gradients = nf.softmax_cross_entropy.value_and_grad(logits, target, **options)
+        mean = nf.softmax_cross_entropy(logits[:1], target[:1], weight=weights)
+        for threads in (2, 4):
+            nf.set_num_threads(threads)
+            value, gradient = nf.softmax_cross_entropy.value_and_grad(logits[:1], target[:1], **options)
+            np.testing.assert_array_equal(value, values[:1])
+            np.testing.assert_array_equal(gradient, gradients[:1])
+            assert nf.softmax_cross_entropy(logits[:1], target[:1], weight=weights) == mean
+    finally:
+        nf.set_num_threads(before)

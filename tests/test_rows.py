@@ -159,6 +159,61 @@ def test_strides_threads_and_neighbours_do_not_matter(row: RowOperation, dtype: 
         nf.set_num_threads(before)
 
 
+def sum_in_order(terms: np.ndarray) -> np.float64:
+    """Add up a row in the order of csrc/loops/lanes.h: runs of 4,096, in each 32 lanes and a tree."""
+    total = np.float64(0)
+    for first in range(0, len(terms), 4096):
+        run = terms[first : first + 4096]
+        lanes = np.zeros((len(run) // 32 + 2) * 32)
+        lanes[32 : 32 + len(run)] = run
+        lanes = lanes.reshape(-1, 32).cumsum(axis=0)[-1]
+        while len(lanes) > 1:
+            lanes = lanes[: len(lanes) // 2] + lanes[len(lanes) // 2 :]
+        total = total + lanes[0]
+    return total
+
+
+@pytest.mark.parametrize("n", [1, 31, 33, 4095, 4096, 4097, 12_289, 300_001])
+def test_rows_are_summed_in_the_stated_order(n: int) -> None:
+    random = np.random.default_rng(n)
+    dy = random.normal(size=(3, n)) * 10.0 ** random.integers(-9, 9, size=(3, n))
+    dy[:, 0] = 0
+    expected = [-sum_in_order(row) for row in dy]
+    y = np.zeros_like(dy)
+    spread = np.repeat(dy, 2, axis=1)[:, ::2]
+    few = np.array([nf.log_softmax_backward(dy[i], y[i])[0] for i in range(3)])
+    across = nf.log_softmax_backward(dy.T.copy(), y.T.copy(), axis=0)
+    for first in (nf.log_softmax_backward(dy, y)[:, 0], nf.log_softmax_backward(spread, y)[:, 0], few, across[0]):
+        assert first.tolist() == expected
+
+
+@pytest.mark.parametrize("dtype", HALF_AND_FULL)
+@pytest.mark.parametrize("kind", ["ordinary", "dominated", "NaN", "infinite"])
+def test_threads_that_share_a_row_do_not_matter(row: RowOperation, dtype: type, kind: str) -> None:
+    x = np.random.default_rng(4).normal(size=300_001).astype(dtype)
+    x[150_000] = {"ordinary": 1, "dominated": 100, "NaN": np.nan, "infinite": np.inf}[kind]
+    many = np.repeat(x[np.newaxis], 5, axis=0)  # of which threads take whole rows
+    y = forward(row)(many)
+    given = many if row.name == "logsumexp" else y
+    dy = y if row.name == "logsumexp" else many[:, ::-1].copy()
+    dx = backward(row)(dy, given)
+    for threads in (1, 2, 4):
+        before = nf.get_num_threads()
+        nf.set_num_threads(threads)
+        try:
+            for part in (slice(0, 1), slice(0, 2)):
+                np.testing.assert_array_equal(bits(forward(row)(many[part])), bits(y[part]))
+                np.testing.assert_array_equal(bits(backward(row)(dy[part], given[part])), bits(dx[part]))
+                spread = np.repeat(many[part], 2, axis=1)[:, ::2]
+                np.testing.assert_array_equal(bits(forward(row)(spread)), bits(y[part]))
+            if row.name != "logsumexp":
+                in_place = many[:1].copy()
+                forward(row)(in_place, out=in_place)
+                np.testing.assert_array_equal(bits(in_place), bits(y[:1]))
+        finally:
+            nf.set_num_threads(before)
+
+
 @pytest.mark.parametrize("axis", [0, 1])
 def test_out_and_in_place(row: RowOperation, axis: int) -> None:
     x = np.random.default_rng(12).normal(size=(40, 50)).astype(np.float32)

@@ -57,7 +57,7 @@ struct LossBlock {
         const long long begin = block.index * loss_block_length, left = call.n - begin;
         const long long total = left < loss_block_length ? left : loss_block_length;
         Tiles::sum(
-            block, shared, total,
+            block, shared, total, loss_block_length,
             [&](int thread, long long first, int count, Term* terms) {
                 compute(terms, begin + first, thread * length, count);
             },
@@ -68,7 +68,7 @@ struct LossBlock {
                     return is_fused ? fused(sum, term.value, i < total / loss_chunk * loss_chunk) : sum + term.product;
             });
         block.each([&](int thread) {
-            if (thread == 0) call.sums[block.index] = shared.sums[0];
+            if (thread == 0) call.sums[block.index] = shared.total;
         });
     }
 

@@ -28,13 +28,13 @@ struct RowSegment {
         const long long row = block.index / segments, begin = block.index % segments * sum_segment;
         const long long left = call.columns - begin;
         Tiles::sum(
-            block, shared, left < sum_segment ? left : sum_segment,
+            block, shared, left < sum_segment ? left : sum_segment, sum_segment,
             [&](int thread, long long first, int count, double* terms) {
                 compute(thread, row, begin + first, count, terms);
             },
             [](double sum, double next, long long) { return sum + next; });
         block.each([&](int thread) {
-            if (thread == 0) call.partial[call.rows + block.index] = shared.sums[0];
+            if (thread == 0) call.partial[call.rows + block.index] = shared.total;
         });
     }
 

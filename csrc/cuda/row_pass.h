@@ -183,7 +183,12 @@ public:
         else
             sum_by_tiles(term);
     }
-    NPFUSE_DEVICE double total(int thread) const { return Groups::first_of(shared_.sums.sums, thread); }
+    NPFUSE_DEVICE double total(int thread) const {
+        if constexpr (width > lane_count)
+            return shared_.sums.total;
+        else
+            return Groups::first_of(shared_.sums.sums, thread);
+    }
 
     // The sum of exp(x - maximum) without one element that is the maximum and whose term is 1.
     NPFUSE_DEVICE void sum_beside_maximum(int i) const {
@@ -260,8 +265,15 @@ private:
 
     template <class Work>
     NPFUSE_DEVICE void each_element_of(int thread, Work work) const {
+        each_element_between(0, call_.n, thread, work);
+    }
+
+    // Those that a thread holds are all in one part of the row.
+    template <class Work>
+    NPFUSE_DEVICE void each_element_between(long long begin, long long end, int thread, Work work) const {
         const int place = Groups::place_of(thread);
         if constexpr (holds) {
+            static_assert(capacity * width <= run_length);
             constexpr int chunk = capacity / 8;
 #pragma unroll
             for (int first = 0; first < capacity; first += chunk) {
@@ -271,7 +283,7 @@ private:
             }
         } else {
 #pragma unroll 4
-            for (long long j = place; j < call_.n; j += width) work(Element{j, 0});
+            for (long long j = begin + place; j < end; j += width) work(Element{j, 0});
         }
     }
 
@@ -329,20 +341,28 @@ private:
 
     template <class Function>
     NPFUSE_DEVICE void sum_by_lanes(Function function) const {
-        each_thread([&](int thread) {
-            const auto term = function(thread);
-            double sum = 0;
-            each_element_of(thread, [&](const Element& e) { sum += double(term(e)); });
-            shared_.sums.sums[thread] = sum;
-        });
-        Groups::add_lanes(block_, shared_.sums.sums);
+        const long long n = call_.n;
+        device::Own<double, threads> total;
+        each_thread([&](int thread) { total[thread] = 0; });
+        for (long long first = 0; first < n; first += run_length) {
+            const long long last = n - first < run_length ? n : first + run_length;
+            each_thread([&](int thread) {
+                const auto term = function(thread);
+                double sum = 0;
+                each_element_between(first, last, thread, [&](const Element& e) { sum += double(term(e)); });
+                shared_.sums.sums[thread] = sum;
+            });
+            Groups::add_lanes(block_, shared_.sums.sums);
+            each_thread([&](int thread) { total[thread] += shared_.sums.sums[thread]; });
+        }
+        each_thread([&](int thread) { shared_.sums.sums[thread] = total[thread]; });
     }
 
     template <class Function>
     NPFUSE_DEVICE void sum_by_tiles(Function function) const {
         static_assert(rows == 1);
         Tiles::sum(
-            block_, shared_.sums, call_.n,
+            block_, shared_.sums, call_.n, run_length,
             [&](int thread, long long first, int count, double* terms) {
                 const auto term = function(thread);
                 const auto set = [&](int i) { terms[Tiles::place(i)] = double(term(Element{Index(first + i), 0})); };

@@ -54,7 +54,7 @@ template <class Terms, class T>
 template <class Terms, class T>
 [[gnu::noinline]] double sum_of_terms(const T* x, Terms terms, T* y, ptrdiff_t n) {
     T elsewhere[block_length];
-    LaneSum sum;
+    RowSum sum;
     for (ptrdiff_t begin = 0; begin < n; begin += block_length) {
         const ptrdiff_t count = smaller(n - begin, block_length);
         T* room = y ? y + begin : elsewhere;
@@ -71,7 +71,7 @@ template <class T, class Block>
     const SummedTerms<T> terms = SummedTerms<T>::below(maximum);
     bool is_left_out = false;
     T others[block_length];
-    LaneSum sum;
+    RowSum sum;
     for (ptrdiff_t begin = 0; begin < n; begin += block_length) {
         const ptrdiff_t count = smaller(n - begin, block_length);
         const T* x = block(begin, count);
@@ -274,8 +274,10 @@ void run_row_kernel(const Matrix<T>* operands, const Matrix<T>& output, ptrdiff_
         }
         if constexpr (requires { typename Kernel::template Terms<T>; })
             sum_rows_of_terms<Kernel>(in, out, n, count, maxima, sums);
-        else
+        else if (n <= run_length)
             for (ptrdiff_t r = 0; r < count; ++r) sums[r] = LaneSum::of(n, Kernel::summand(in[r]));
+        else
+            for (ptrdiff_t r = 0; r < count; ++r) sums[r] = RowSum::of(n, Kernel::summand(in[r]));
         if constexpr (Kernel::leaves_out_maximum) {
             for_each_of<most>(at_once, [&](ptrdiff_t r) __attribute__((always_inline)) {
                 sums[r] = SummedTerms<T>::below(maxima[r]).beside(maxima[r], sums[r]);

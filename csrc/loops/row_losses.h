@@ -9,6 +9,7 @@
 #include "row_kernels.h"
 #include "row_search.h"
 #include "row_tiles.h"
+#include "runs.h"
 
 NPFUSE_FORMULAS_BEGIN
 
@@ -50,15 +51,33 @@ public:
     typename Operation::Row sums = {};
 
     NPFUSE_FORMULA void look_for_maximum(const RowLossCall& call, const LossRow<T>& row) {
-        row_ = row;
-        maximum_ = row_maximum(row.x, call.classes);
+        take(call, row, row_maximum(row.x, call.classes));
         peak_ = row_position(row.x, call.classes, maximum_);
+    }
+    inline void look_for_maximum(const RowLossCall& call, const LossRow<T>& row, const Runs& runs) {
+        const T* x = row.x;
+        take(call, row,
+             runs.combined(
+                 x[0], [=](ptrdiff_t begin, ptrdiff_t end) { return larger_maximum(x[0], x + begin, end - begin); },
+                 [](T a, T b) { return b > a ? b : a; }));
+        peak_ = runs.combined(
+            call.classes,
+            [=, n = call.classes, maximum = maximum_](ptrdiff_t begin, ptrdiff_t end) {
+                const ptrdiff_t place = begin + row_position(x + begin, end - begin, maximum);
+                return place < end ? place : n;
+            },
+            [](ptrdiff_t a, ptrdiff_t b) { return b < a ? b : a; });
+    }
+
+    NPFUSE_FORMULA void take(const RowLossCall& call, const LossRow<T>& row, T maximum) {
+        row_ = row;
+        maximum_ = maximum;
         sums.maximum = wide(maximum_);
         sums.z_loss = call.parameters[1];
     }
 
-    inline void sum_up_targets(const RowLossCall& call) {
-        if (is_spread(call)) sum_up_spread_targets(call);
+    inline void sum_up_targets(const RowLossCall& call, const Runs& runs) {
+        if (is_spread(call)) sum_up_spread_targets(call, runs);
         if (!has_label(call)) return;
         weight_ = call.class_weights ? call.class_weights[row_.label] : 1;
         const double target = weight_ * kept(call);
@@ -77,38 +96,40 @@ public:
     }
 
     // The same of a long row, block by block.
-    inline void sum_up_terms(const RowLossCall& call) {
-        const ptrdiff_t n = call.classes;
+    inline void sum_up_terms(const Runs& runs) {
         const RowTerms<T> row_terms = RowTerms<T>::below(maximum_);
-        T scratch[block_length];
-        LaneSum rest;
-        for (ptrdiff_t begin = 0; begin < n; begin += block_length) {
-            const ptrdiff_t count = n - begin < block_length ? n - begin : block_length;
-            T* terms = row_.gradient ? row_.gradient + begin : scratch;
-            write_terms(row_.x + begin, row_terms, terms, count);
-            if (begin <= peak_ && peak_ < begin + count) terms[peak_ - begin] = T(0);
-            rest.add(terms, count);
-        }
-        rest_ = rest.total();
+        rest_ = runs.sum([&](ptrdiff_t first, ptrdiff_t end) {
+            T scratch[block_length];
+            LaneSum rest;
+            for (ptrdiff_t begin = first; begin < end; begin += block_length) {
+                const ptrdiff_t count = smaller(end - begin, block_length);
+                T* terms = row_.gradient ? row_.gradient + begin : scratch;
+                write_terms(row_.x + begin, row_terms, terms, count);
+                if (begin <= peak_ && peak_ < begin + count) terms[peak_ - begin] = T(0);
+                rest.add(terms, count);
+            }
+            return rest.total();
+        });
     }
 
-    inline void finish(const RowLossCall& call) {
+    inline void finish(const RowLossCall& call, const Runs& runs) {
         // Infinity and NaN are no maximum that a row can be compared to.
         sums.rest = rest_ / RowTerms<T>::unit + wide(maximum_ - maximum_);
         if (!row_.gradient) return;
         T* gradient = row_.gradient;
-        const ptrdiff_t n = call.classes;
         const double factor = sums.term_factor() / RowTerms<T>::unit * call.scale;
         const Pair<T> term_factor = narrowed<T>(factor);
         const double term_at_label = has_label(call) ? wide(gradient[row_.label]) : 0;
         if (is_spread(call))
-            subtract_spread_targets(call, term_factor);
+            subtract_spread_targets(call, term_factor, runs);
         else
+            runs.each([=](ptrdiff_t begin, ptrdiff_t end) {
 #pragma omp simd
-            for (ptrdiff_t i = 0; i < n; ++i) gradient[i] = scaled_sum(gradient[i], term_factor, T(0));
+                for (ptrdiff_t i = begin; i < end; ++i) gradient[i] = scaled_sum(gradient[i], term_factor, T(0));
+            });
         if (has_label(call))
             gradient[row_.label] = T(term_at_label * factor - weight_ * (kept(call) + share(call)) * call.scale);
-        if (peak_ < n) gradient[peak_] = T(sums.peak_gradient() * call.scale);
+        if (peak_ < call.classes) gradient[peak_] = T(sums.peak_gradient() * call.scale);
     }
 
 private:
@@ -121,45 +142,55 @@ private:
     }
 
     // Makes the gradient of its terms.
-    [[gnu::noinline]] void subtract_spread_targets(const RowLossCall& call, Pair<T> term_factor) const {
-        const ptrdiff_t n = call.classes;
+    [[gnu::noinline]] void subtract_spread_targets(const RowLossCall& call, Pair<T> term_factor,
+                                                   const Runs& runs) const {
         T* const gradient = row_.gradient;
         const SpreadTargets<T> spread = spread_targets(call);
         const Pair<T> target_factor = narrowed<T>(-call.scale);
-        for (ptrdiff_t begin = 0; begin < n; begin += block_length) {
-            const ptrdiff_t count = smaller(n - begin, block_length);
-            T targets[block_length];
-            spread.load(begin, count, targets);
+        runs.each([&](ptrdiff_t first, ptrdiff_t end) {
+            for (ptrdiff_t begin = first; begin < end; begin += block_length) {
+                const ptrdiff_t count = smaller(end - begin, block_length);
+                T targets[block_length];
+                spread.load(begin, count, targets);
 #pragma omp simd
-            for (ptrdiff_t i = 0; i < count; ++i)
-                gradient[begin + i] =
-                    scaled_sum(gradient[begin + i], term_factor, scaled_sum(targets[i], target_factor, T(0)));
-        }
+                for (ptrdiff_t i = 0; i < count; ++i)
+                    gradient[begin + i] =
+                        scaled_sum(gradient[begin + i], term_factor, scaled_sum(targets[i], target_factor, T(0)));
+            }
+        });
     }
 
-    [[gnu::noinline]] void sum_up_spread_targets(const RowLossCall& call) {
-        const ptrdiff_t n = call.classes;
+    [[gnu::noinline]] void sum_up_spread_targets(const RowLossCall& call, const Runs& runs) {
+        struct Sums {
+            double target, distance;
+        };
         const SpreadTargets<T> spread = spread_targets(call);
         const T* x = row_.x;
         const double maximum = wide(maximum_);
-        LaneSum target, distance;
-        for (ptrdiff_t begin = 0; begin < n; begin += block_length) {
-            const ptrdiff_t count = n - begin < block_length ? n - begin : block_length;
-            T targets[block_length];
-            double distances[block_length];
-            spread.load(begin, count, targets);
+        const Sums total = runs.combined(
+            Sums{0, 0},
+            [&](ptrdiff_t first, ptrdiff_t end) {
+                LaneSum target, distance;
+                for (ptrdiff_t begin = first; begin < end; begin += block_length) {
+                    const ptrdiff_t count = smaller(end - begin, block_length);
+                    T targets[block_length];
+                    double distances[block_length];
+                    spread.load(begin, count, targets);
 #pragma omp simd
-            for (ptrdiff_t i = 0; i < count; ++i)
-                distances[i] = targets[i] == T(0) ? 0 : wide(targets[i]) * (maximum - wide(x[begin + i]));
-            distance.add(distances, count);
-            if (begin <= peak_ && peak_ < begin + count) {
-                sums.target_at_peak = wide(targets[peak_ - begin]);
-                targets[peak_ - begin] = T(0);
-            }
-            target.add(targets, count);
-        }
-        sums.distance = distance.total();
-        sums.target_elsewhere = target.total();
+                    for (ptrdiff_t i = 0; i < count; ++i)
+                        distances[i] = targets[i] == T(0) ? 0 : wide(targets[i]) * (maximum - wide(x[begin + i]));
+                    distance.add(distances, count);
+                    if (begin <= peak_ && peak_ < begin + count) {
+                        sums.target_at_peak = wide(targets[peak_ - begin]);  // by one thread alone
+                        targets[peak_ - begin] = T(0);
+                    }
+                    target.add(targets, count);
+                }
+                return Sums{target.total(), distance.total()};
+            },
+            [](Sums a, Sums b) { return Sums{a.target + b.target, a.distance + b.distance}; });
+        sums.distance = total.distance;
+        sums.target_elsewhere = total.target;
     }
 
     LossRow<T> row_;
@@ -171,25 +202,29 @@ private:
 // Some rows, step by step for all, so that none waits for another.
 template <class Operation, class T>
 inline void normalised_loss_rows(const RowLossCall& call, const LossRow<T>* rows, ptrdiff_t count,
-                                 typename Operation::Row* sums) {
+                                 typename Operation::Row* sums, const RunSharing* sharing) {
     const ptrdiff_t n = call.classes, at_once = rows_at_once(n);
+    const Runs runs(n, sharing);
     T elsewhere[2 * block_length];
     NormalisedLossRow<Operation, T> work[most_rows_at_once];
     for (ptrdiff_t first = 0; first < count; first += at_once) {
         const ptrdiff_t group = smaller(count - first, at_once);
         for (ptrdiff_t r = 0; r < group; ++r) {
             work[r] = {};
-            work[r].look_for_maximum(call, rows[first + r]);
+            if (sharing)
+                work[r].look_for_maximum(call, rows[first + r], runs);
+            else
+                work[r].look_for_maximum(call, rows[first + r]);
         }
-        for (ptrdiff_t r = 0; r < group; ++r) work[r].sum_up_targets(call);
+        for (ptrdiff_t r = 0; r < group; ++r) work[r].sum_up_targets(call, runs);
         if (n <= block_length) {
             for (ptrdiff_t r = 0; r < group; ++r) work[r].write_all_terms(call, elsewhere + r * n);
             for (ptrdiff_t r = 0; r < group; ++r) work[r].sum_up_all_terms(call, elsewhere + r * n);
         } else {
-            for (ptrdiff_t r = 0; r < group; ++r) work[r].sum_up_terms(call);
+            for (ptrdiff_t r = 0; r < group; ++r) work[r].sum_up_terms(runs);
         }
         for (ptrdiff_t r = 0; r < group; ++r) {
-            work[r].finish(call);
+            work[r].finish(call, runs);
             sums[first + r] = work[r].sums;
         }
     }
@@ -208,9 +243,10 @@ inline typename Operation::Row picked_loss_row(const RowLossCall& call, const Lo
 }
 
 template <class Operation, class T>
-inline void loss_rows(const RowLossCall& call, const LossRow<T>* rows, ptrdiff_t count, typename Operation::Row* sums) {
+inline void loss_rows(const RowLossCall& call, const LossRow<T>* rows, ptrdiff_t count, typename Operation::Row* sums,
+                      const RunSharing* sharing) {
     if constexpr (Operation::is_normalised)
-        normalised_loss_rows<Operation>(call, rows, count, sums);
+        normalised_loss_rows<Operation>(call, rows, count, sums, sharing);
     else
         for (ptrdiff_t r = 0; r < count; ++r) sums[r] = picked_loss_row<Operation>(call, rows[r]);
 }
@@ -225,7 +261,8 @@ double run_narrow_row_loss(const RowLossCall& call, ptrdiff_t begin, ptrdiff_t e
 }
 
 template <class Operation, class T>
-double run_row_loss(const RowLossCall& call, ptrdiff_t begin, ptrdiff_t end, void* scratch, ptrdiff_t scratch_rows) {
+double run_row_loss(const RowLossCall& call, ptrdiff_t begin, ptrdiff_t end, void* scratch, ptrdiff_t scratch_rows,
+                    const RunSharing* sharing) {
     const ptrdiff_t n = call.classes;
     if constexpr (Operation::is_normalised)
         if (n <= narrow_limit<T>) return run_narrow_row_loss<Operation, T>(call, begin, end);
@@ -259,7 +296,7 @@ double run_row_loss(const RowLossCall& call, ptrdiff_t begin, ptrdiff_t end, voi
                 for (ptrdiff_t i = 0; i < n; ++i) row.gradient[i] = T(0);
         }
         typename Operation::Row sums[row_loss_tile] = {}, found[row_loss_tile];  // an ignored row's value is 0
-        loss_rows<Operation>(call, counted, counted_rows, found);
+        loss_rows<Operation>(call, counted, counted_rows, found, sharing);
         for (ptrdiff_t r = 0; r < counted_rows; ++r) sums[places[r]] = found[r];
         double values[row_loss_tile];
 #pragma omp simd
@@ -271,31 +308,38 @@ double run_row_loss(const RowLossCall& call, ptrdiff_t begin, ptrdiff_t end, voi
     return sum;
 }
 
-inline void weigh_rows(const RowLossCall& call, ptrdiff_t first, ptrdiff_t count, Across<double>& weights) {
+inline void weigh_rows(const RowLossCall& call, ptrdiff_t first, ptrdiff_t count, const Runs& runs,
+                       Across<double>& weights) {
     const RowView& rows = call.probabilities;
     char* starts[row_loss_tile];
     row_starts(rows, first, count, starts);
-    for (ptrdiff_t r = 0; r < count; ++r) {
-        LaneSum weight;
-        for (ptrdiff_t i = 0; i < call.classes; i += block_length) {
-            const ptrdiff_t length = call.classes - i < block_length ? call.classes - i : block_length;
-            double numbers[block_length];
-            load_number(rows.starts.number, starts[r] + i * rows.stride, rows.stride, numbers, length);
+    for (ptrdiff_t r = 0; r < count; ++r)
+        weights[r] = runs.sum([&](ptrdiff_t begin, ptrdiff_t end) {
+            LaneSum weight;
+            for (ptrdiff_t i = begin; i < end; i += block_length) {
+                const ptrdiff_t length = smaller(end - i, block_length);
+                double numbers[block_length];
+                load_number(rows.starts.number, starts[r] + i * rows.stride, rows.stride, numbers, length);
 #pragma omp simd
-            for (ptrdiff_t k = 0; k < length; ++k) numbers[k] *= call.class_weights[i + k];
-            weight.add(numbers, length);
-        }
-        weights[r] = weight.total();
-    }
+                for (ptrdiff_t k = 0; k < length; ++k) numbers[k] *= call.class_weights[i + k];
+                weight.add(numbers, length);
+            }
+            return weight.total();
+        });
 }
 
 // What the probabilities of rows [begin, end) weigh together.
-inline double weigh_probabilities(const RowLossCall& call, ptrdiff_t begin, ptrdiff_t end, void*, ptrdiff_t) {
+inline double weigh_probabilities(const RowLossCall& call, ptrdiff_t begin, ptrdiff_t end, void*, ptrdiff_t,
+                                  const RunSharing* sharing) {
+    const Runs runs(call.classes, sharing);
     double sum = 0;
     for (ptrdiff_t first = begin; first < end; first += row_loss_tile) {
         const ptrdiff_t count = end - first < row_loss_tile ? end - first : row_loss_tile;
         Across<double> weights;
-        (call.classes <= narrow_limit<double> ? weigh_narrow_rows : weigh_rows)(call, first, count, weights);
+        if (call.classes <= narrow_limit<double>)
+            weigh_narrow_rows(call, first, count, weights);
+        else
+            weigh_rows(call, first, count, runs, weights);
         for (ptrdiff_t r = 0; r < count; ++r) sum += weights[r];
     }
     return sum;

@@ -24,8 +24,9 @@ struct RowsOperand {
     bool is_direct() const {
         return __is_same(S, compute_t<S>) && (length == 1 || element_stride == ptrdiff_t(sizeof(S)));
     }
-    // A cache line is used whole only by many rows at a time.
-    bool runs_across() const {
+    // A cache line is used whole only by many rows at a time. One row's stride says nothing.
+    bool runs_across(ptrdiff_t rows) const {
+        if (rows == 1) return false;
         const ptrdiff_t along = element_stride < 0 ? -element_stride : element_stride;
         const ptrdiff_t across = row_stride < 0 ? -row_stride : row_stride;
         return across < along;
@@ -49,7 +50,7 @@ inline void store_columns(const Matrix<compute_t<S>>& tile, const RowsOperand& o
 
 template <class S>
 inline void load_rows(const RowsOperand& operand, ptrdiff_t first, ptrdiff_t rows, compute_t<S>* tile) {
-    if (operand.runs_across()) {
+    if (operand.runs_across(rows)) {
         for (ptrdiff_t j = 0; j < operand.length; ++j)
             for (ptrdiff_t r = 0; r < rows; ++r)
                 tile[r * operand.length + j] =
@@ -65,7 +66,7 @@ inline void load_rows(const RowsOperand& operand, ptrdiff_t first, ptrdiff_t row
 
 template <class S>
 inline void store_rows(const compute_t<S>* tile, const RowsOperand& operand, ptrdiff_t first, ptrdiff_t rows) {
-    if (operand.runs_across()) {
+    if (operand.runs_across(rows)) {
         for (ptrdiff_t j = 0; j < operand.length; ++j)
             for (ptrdiff_t r = 0; r < rows; ++r)
                 from_compute(tile[r * operand.length + j],
@@ -102,13 +103,15 @@ inline LongRowFunction<T> long_row_function_for(const RowKernel& kernel) {
 
 template <class S>
 inline void run_long_rows(const RowKernel& kernel, const RowsOperand* operand, ptrdiff_t first, ptrdiff_t count,
-                          ptrdiff_t n) {
+                          ptrdiff_t n, const RunSharing* sharing) {
     using T = compute_t<S>;
     for (ptrdiff_t r = first; r < first + count; ++r) {
         StridedRow<T> row[max_operands];
         for (int i = 0; i <= kernel.inputs; ++i)
-            row[i] = {operand[i].row(r), operand[i].element_stride, operand[i].length, load_block<S>, store_block<S>};
-        long_row_function_for<T>(kernel)(row, row[kernel.inputs], n);
+            row[i] = {operand[i].row(r), operand[i].element_stride,
+                      operand[i].length, operand[i].template is_direct<S>(),
+                      load_block<S>,     store_block<S>};
+        long_row_function_for<T>(kernel)(row, row[kernel.inputs], n, sharing);
     }
 }
 
@@ -234,12 +237,14 @@ inline void run_tiles(const RowKernel& kernel, const RowsOperand* operand, ptrdi
 
 template <class S>
 void run_rows(const RowKernel& kernel, char* const* operands, const ptrdiff_t* row_strides,
-              const ptrdiff_t* element_strides, ptrdiff_t rows, ptrdiff_t n, void* scratch, ptrdiff_t scratch_rows) {
+              const ptrdiff_t* element_strides, ptrdiff_t rows, ptrdiff_t n, void* scratch, ptrdiff_t scratch_rows,
+              const RunSharing* sharing) {
     using T = compute_t<S>;
     const int output = kernel.inputs;
     RowsOperand operand[max_operands];
     for (int i = 0; i <= output; ++i)
         operand[i] = {operands[i], row_strides[i], element_strides[i], kernel.along_row[i] ? n : 1};
+    if (sharing) return run_long_rows<S>(kernel, operand, 0, rows, n, sharing);
     const RowLayout layout = row_layout(kernel, sizeof(S), __is_same(S, T), row_strides, element_strides, rows, n);
     const bool needs_scratch = layout == RowLayout::other || (layout == RowLayout::side_by_side && !__is_same(S, T));
     const ptrdiff_t tile_rows = needs_scratch ? scratch_rows : row_tile;
@@ -254,7 +259,7 @@ void run_rows(const RowKernel& kernel, char* const* operands, const ptrdiff_t* r
         else if (tile_rows > 0)
             run_tiles<S>(kernel, operand, first, count, n, numbers, tile_rows);
         else
-            run_long_rows<S>(kernel, operand, first, count, n);
+            run_long_rows<S>(kernel, operand, first, count, n, nullptr);
     }
 }
 

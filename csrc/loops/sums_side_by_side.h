@@ -1,5 +1,5 @@
-// Sums of numbers that stand side by side, one for each column: each has the order that LaneSum gives a row, so the
-// bits are the same.
+// Sums of numbers that stand side by side, one for each column: each has the order that RowSum gives a row, so the bits
+// are the same.
 #pragma once
 
 #include "indices.h"
@@ -15,28 +15,49 @@ public:
     // loops over it need no remainder.
     template <class Width, class Term>
     NPFUSE_FORMULA void add_up(ptrdiff_t n, Width columns, Term term) {
-        used_ = n < lane_count ? n : lane_count;
-        for (ptrdiff_t lane = 0; lane < used_; ++lane)
-#pragma omp simd
-            for (ptrdiff_t c = 0; c < columns; ++c) lanes_[lane][c] = 0.0 + double(term(lane, c));
-        ptrdiff_t j = used_;
-        if constexpr (__is_same(Width, Known<tile>)) {
-            for (; j + 2 * lane_count <= n; j += 2 * lane_count) add_turns<2>(j, columns, term);
+        if (n <= run_length) {  // most rows are of one run
+            add_run(0, n, columns, term);
+            fold_lanes();
+            return;
         }
-        for (; j < n; ++j) add_to_lane<1>(j % lane_count, j, columns, term);
+        for (ptrdiff_t first = 0; first < n; first += run_length) {
+            add_run(first, n - first < run_length ? n : first + run_length, columns, term);
+            fold_lanes();
+            if (first > 0) add_totals_before();
+            __builtin_memcpy(before_, lanes_[0], sizeof before_);
+        }
     }
 
-    // The sum of each column, in the tree of LaneSum, in which lanes without a number have no part. To be asked for
-    // once.
-    NPFUSE_FORMULA const double* totals() {
+    // The sum of each column.
+    NPFUSE_FORMULA const double* totals() const { return lanes_[0]; }
+
+private:
+    template <class Width, class Term>
+    NPFUSE_FORMULA void add_run(ptrdiff_t first, ptrdiff_t last, Width columns, Term term) {
+        used_ = last - first < lane_count ? last - first : lane_count;
+        for (ptrdiff_t lane = 0; lane < used_; ++lane)
+#pragma omp simd
+            for (ptrdiff_t c = 0; c < columns; ++c) lanes_[lane][c] = 0.0 + double(term(first + lane, c));
+        ptrdiff_t j = first + used_;
+        if constexpr (__is_same(Width, Known<tile>)) {
+            for (; j + 2 * lane_count <= last; j += 2 * lane_count) add_turns<2>(j, columns, term);
+        }
+        for (; j < last; ++j) add_to_lane<1>(j % lane_count, j, columns, term);
+    }
+
+    // The tree of LaneSum, in which lanes without a number have no part.
+    NPFUSE_FORMULA void fold_lanes() {
         for (ptrdiff_t half = lane_count / 2; half > 0; half /= 2)
             for (ptrdiff_t lane = 0; lane < half && lane + half < used_; ++lane)
 #pragma omp simd
                 for (ptrdiff_t c = 0; c < tile; ++c) lanes_[lane][c] += lanes_[lane + half][c];
-        return lanes_[0];
     }
 
-private:
+    NPFUSE_FORMULA void add_totals_before() {
+#pragma omp simd
+        for (ptrdiff_t c = 0; c < tile; ++c) lanes_[0][c] += before_[c];
+    }
+
     template <int turns, class Width, class Term>
     NPFUSE_FORMULA void add_turns(ptrdiff_t first, Width columns, Term term) {
         for (ptrdiff_t lane = 0; lane < lane_count; ++lane) add_to_lane<turns>(lane, first + lane, columns, term);
@@ -61,6 +82,7 @@ private:
 
     ptrdiff_t used_;
     alignas(64) double lanes_[lane_count][tile];
+    alignas(64) double before_[tile];  // the sums of the runs before
 };
 
 NPFUSE_FORMULAS_END

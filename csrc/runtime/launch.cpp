@@ -8,6 +8,7 @@
 #include "runtime/elementwise_call.h"
 #include "runtime/floating_point.h"
 #include "runtime/isa.h"
+#include "runtime/shared_rows.h"
 #include "runtime/thread_pool.h"
 #include "summation.h"
 
@@ -138,6 +139,11 @@ void run_rows(const RowKernel& kernel, Storage storage, char* const* operands, c
     // call never fails half-way.
     const std::ptrdiff_t row_size = count * computed_size * std::max<std::ptrdiff_t>(n, 1);
     FloatingPointGuard guard;
+    if (!is_side_by_side) {
+        const SharedRows shared(rows, n);
+        if (shared.sharing())
+            return loop(kernel, operands, row_strides, element_strides, rows, n, nullptr, 0, shared.sharing());
+    }
     parallel_for(rows, rows_per_thread(n, is_side_by_side), [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
         const Shifted shifted(operands, row_strides, count, begin);
         std::ptrdiff_t scratch_rows =
@@ -145,7 +151,8 @@ void run_rows(const RowKernel& kernel, Storage storage, char* const* operands, c
         const std::unique_ptr<char[]> scratch(
             scratch_rows > 0 ? new (std::nothrow) char[static_cast<std::size_t>(scratch_rows * row_size)] : nullptr);
         if (!scratch) scratch_rows = 0;
-        loop(kernel, shifted.operands, row_strides, element_strides, end - begin, n, scratch.get(), scratch_rows);
+        loop(kernel, shifted.operands, row_strides, element_strides, end - begin, n, scratch.get(), scratch_rows,
+             nullptr);
     });
 }
 

@@ -10,6 +10,7 @@
 
 #include "runtime/floating_point.h"
 #include "runtime/isa.h"
+#include "runtime/shared_rows.h"
 #include "runtime/thread_pool.h"
 #include "summation.h"
 
@@ -36,19 +37,26 @@ double sum_over_blocks(std::ptrdiff_t n, std::ptrdiff_t block, SumOfBlock sum_of
     return total;
 }
 
-// The same over rows, in blocks of about as many numbers. A block of long rows is shared out row by row, which adds the
-// same numbers in the same order.
+// The same over rows, in blocks of about as many numbers. A block of long rows is shared out row by row, or each row
+// among all threads, which adds the same numbers in the same order.
 template <class SumOfRows>
 double sum_over_rows(std::ptrdiff_t rows, std::ptrdiff_t classes, SumOfRows sum_of_rows) {
     if (rows == 0 || classes == 0) return 0.0;
     const std::ptrdiff_t block = rows_per_loss_block(classes);
-    if (block > row_loss_tile) return sum_over_blocks(rows, block, sum_of_rows);
+    if (block > row_loss_tile)
+        return sum_over_blocks(
+            rows, block, [&](std::ptrdiff_t first, std::ptrdiff_t last) { return sum_of_rows(first, last, nullptr); });
     std::vector<double> sums(static_cast<std::size_t>(rows));
-    parallel_for(rows, loss_block_length / classes + 1, [&](std::ptrdiff_t first, std::ptrdiff_t last) {
+    const SharedRows shared(rows, classes);
+    const auto sum_each = [&](std::ptrdiff_t first, std::ptrdiff_t last) {
         FloatingPointGuard guard;
         for (std::ptrdiff_t row = first; row < last; ++row)
-            sums[static_cast<std::size_t>(row)] = sum_of_rows(row, row + 1);
-    });
+            sums[static_cast<std::size_t>(row)] = sum_of_rows(row, row + 1, shared.sharing());
+    };
+    if (shared.sharing())
+        sum_each(0, rows);
+    else
+        parallel_for(rows, loss_block_length / classes + 1, sum_each);
     return sum_over_blocks(rows, block, [&](std::ptrdiff_t first, std::ptrdiff_t last) {
         double sum = 0.0;
         for (std::ptrdiff_t row = first; row < last; ++row) sum += sums[static_cast<std::size_t>(row)];
@@ -111,16 +119,16 @@ double run_row_loss(const RowLoss& loss, const RowLossCall& call, std::ptrdiff_t
     const bool in_double = call.pred.starts.number == Number::float64;
     const RowLossLoop loop = in_double ? loss.float64 : loss.float32;
     RowTiles tiles(call, in_double ? sizeof(double) : sizeof(float));
-    return sum_over_rows(rows, call.classes, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
+    return sum_over_rows(rows, call.classes, [&](std::ptrdiff_t begin, std::ptrdiff_t end, const RunSharing* sharing) {
         return tiles.with_tile(
-            [&](void* tile, std::ptrdiff_t tile_rows) { return loop(call, begin, end, tile, tile_rows); });
+            [&](void* tile, std::ptrdiff_t tile_rows) { return loop(call, begin, end, tile, tile_rows, sharing); });
     });
 }
 
 double weigh_probabilities(const RowLossCall& call, std::ptrdiff_t rows) {
     const RowLossLoop loop = active_table().weights_of_probabilities;
-    return sum_over_rows(rows, call.classes, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
-        return loop(call, begin, end, nullptr, row_loss_tile);
+    return sum_over_rows(rows, call.classes, [&](std::ptrdiff_t begin, std::ptrdiff_t end, const RunSharing* sharing) {
+        return loop(call, begin, end, nullptr, row_loss_tile, sharing);
     });
 }
 

@@ -169,7 +169,7 @@ def row_training_truth(row: OptimizerRow, results: list[np.ndarray], arguments: 
     made.step_rows(0, rows, gradients)
     unique = np.unique(rows.astype(np.int64))
     alone = start[unique]
-    sums = [gradients[rows == r].astype(np.float64).sum(0) for r in unique]
+    sums = [gradients[rows == r].astype(np.float64).cumsum(axis=0)[-1] for r in unique]  # one after the other
     sums = np.reshape(sums, alone.shape).astype(computing(table.dtype))
     row.cls([alone], **row.options).step([sums])
     expected = start.copy()
