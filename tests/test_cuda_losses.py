@@ -203,3 +203,12 @@ def test_bad_arguments_are_named(device: Device, call, error, message) -> None:
 def test_bfloat16_stays_what_it_is(device: Device) -> None:
     x = cuda.asarray(np.ones(3, ml_dtypes.bfloat16))
     assert cuda.mse_loss.grad(x, x).dtype == ml_dtypes.bfloat16
+
+
+def test_the_weights_of_many_labels_have_the_cpus_sum(device: Device) -> None:
+    random = np.random.default_rng(9)
+    logits, weight = random.normal(size=(9000, 3)), random.random(3)
+    labels = random.integers(0, 3, size=9000)
+    labels[::7] = -100
+    mean = cuda.softmax_cross_entropy(cuda.asarray(logits), cuda.asarray(labels), weight=weight)
+    assert float(mean) == nf.softmax_cross_entropy(logits, labels, weight=weight)

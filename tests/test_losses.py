@@ -459,6 +459,15 @@ def test_one_hot_probabilities_are_labels() -> None:
         np.testing.assert_allclose(one[1], other[1], rtol=5e-7, atol=1e-9)
 
 
+def test_the_weights_of_many_labels_are_summed_exactly() -> None:
+    random = np.random.default_rng(SEED)
+    logits, weight = random.normal(size=(40_000, 3)), random.random(3)
+    labels = random.integers(0, 3, size=40_000)
+    summed = nf.softmax_cross_entropy(logits, labels, weight=weight, reduction="sum")
+    mean = nf.softmax_cross_entropy(logits, labels, weight=weight)
+    assert mean == pytest.approx(summed / math.fsum(weight[labels]), rel=2e-14)
+
+
 @pytest.mark.parametrize("classes", [0, 1, 10, 128, 129, 2000])
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_weighted_probabilities_have_one_sum(classes: int, dtype: np.dtype) -> None:

@@ -1,6 +1,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "arrays.h"
@@ -109,19 +110,21 @@ public:
         const bool is_wide = PyTypeNum_ISUNSIGNED(PyArray_TYPE(raw(given_))) && PyArray_ITEMSIZE(raw(given_)) == 8;
         const bool ignores = !is_wide || ignore_index >= 0;
         std::size_t counted = 0;
+        double run = 0.0;
         for (std::size_t i = 0; i < values_.size(); ++i) {
+            if (i % run_length == 0) weight_ += std::exchange(run, 0.0);
             const std::int64_t label = values_[i];
             if (label == ignore_index && ignores) continue;
             if (label < 0 || label >= classes) refuse(static_cast<npy_intp>(i), classes, ignore_index);
-            if (class_weights) weight_ += class_weights[label];
+            if (class_weights) run += class_weights[label];
             ++counted;
         }
-        if (!class_weights) weight_ = double(counted);
+        weight_ = class_weights ? weight_ + run : double(counted);
     }
 
     const std::int64_t* data() const { return values_.data(); }
 
-    // The sum of the weights of the rows that count.
+    // The sum of the weights of the rows that count: of each run, one after the other, then of the runs.
     double weight() const { return weight_; }
 
 private:

@@ -104,7 +104,7 @@ def training_truth(row: OptimizerRow, results: list[np.ndarray], arguments: Argu
             gradient = gradient.astype(wide).astype(np.longdouble)  # all is computed in one type
             was = {name: np.abs(value) for name, value in state.items()}
             exact = take_step(row.reference, old, gradient * np.longdouble(factor), state, number, row.settings)
-            growth = cancellation(row, old, gradient * factor)
+            growth = cancellation(row, old, gradient * factor, was, state)
             yield step_expected(new.get("master", param), exact, old, wide, growth)
             for name, value in state.items():
                 allowed = growth * rounding(value, wide, 8) + state_error(wide, was[name], old, gradient * factor)
@@ -116,13 +116,17 @@ def reals_like(param: np.ndarray) -> np.ndarray:
     return np.random.default_rng(param.size).normal(size=param.shape).astype(param.dtype)
 
 
-def cancellation(row: OptimizerRow, param: Any, gradient: Any) -> Any:
-    """Return by what the sum of the gradient and coupled weight decay multiplies the rounding error of its terms."""
+def cancellation(row: OptimizerRow, param: Any, gradient: Any, was: dict[str, Any], state: dict[str, Any]) -> Any:
+    """Return by what the sums of gradient, coupled weight decay and momentum multiply the rounding errors of terms."""
     settings = row.settings
     decay = 0.0 if settings.get("decoupled_weight_decay") else settings.get("weight_decay", 0.0) * param
     signed = -gradient if settings.get("maximize") else gradient
     with np.errstate(all="ignore"):
-        return np.fmax(1, (np.abs(signed) + np.abs(decay)) / np.abs(signed + decay))
+        growth = np.fmax(1, (np.abs(signed) + np.abs(decay)) / np.abs(signed + decay))
+        if "momentum_buffer" in state:
+            kept, velocity = settings["momentum"] * was["momentum_buffer"], np.abs(state["momentum_buffer"])
+            growth = growth * np.fmax(1, (2 * kept + velocity) / velocity)
+    return growth
 
 
 def step_expected(result: np.ndarray, exact: Any, old: Any, wide: np.dtype, growth: Any) -> Expected:
@@ -232,7 +236,7 @@ def step_truth(
     was = {name: np.abs(value) for name, value in state.items()}
     step_once(**arguments)
     exact = take_step(row.reference, old, gradient, state, arguments["number"], row.settings)
-    growth = cancellation(row, old, gradient)
+    growth = cancellation(row, old, gradient, was, state)
     yield step_expected(param, exact, old, wide, growth)
     for name, array in zip(names, arrays, strict=True):
         allowed = growth * rounding(state[name], wide, 8) + state_error(wide, was[name], old, gradient)

@@ -96,10 +96,17 @@ def with_setting(**bad: Any) -> Callable[[Any, Case], Any]:
 def out_of_range(value: Any, case: Case) -> Any:
     if not isinstance(value, np.ndarray) or not value.size:
         return NOT_APPLICABLE
-    limits = np.iinfo(np.int64 if value.dtype.kind not in "iu" else value.dtype)
     if value.dtype.kind not in "iu":
         return NOT_APPLICABLE
-    return np.full(value.shape, min(limits.max, 2**31 - 1) if limits.max > 100_000 else limits.max, value.dtype)
+    if value.dtype.kind == "u":
+        return np.full(value.shape, 2**40, np.uint64)
+    return np.full(value.shape, -77, value.dtype)
+
+
+def beyond_the_classes(value: Any, case: Case) -> Any:
+    if not isinstance(value, np.ndarray) or not value.size or value.dtype.kind not in "iu":
+        return NOT_APPLICABLE
+    return np.full(value.shape, 2**31 - 1)
 
 
 def fewer(value: Any, case: Case) -> Any:
@@ -186,6 +193,7 @@ SPOILERS: dict[str, dict[str, Callable[[Any, Case], Any]]] = {
     },
     "labels": {
         "out of range": out_of_range,
+        "beyond the classes": beyond_the_classes,
         "longer": longer,
         "None": constant(None),
         "objects": of_dtype(object),

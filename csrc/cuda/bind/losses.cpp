@@ -64,10 +64,9 @@ RowLossCall row_call(Address pred, Address probabilities, Address labels, bool w
     return call;
 }
 
-// How many rows' weights the CPU adds by themselves; ones may be added in any order.
+// How many rows' weights the CPU adds by themselves.
 long long added_at_once(const RowLossCall& call) {
-    if (call.labels == nullptr) return rows_per_loss_block(call.rows.n);
-    return call.class_weights == nullptr ? 4096 : call.rows.rows;
+    return call.labels == nullptr ? rows_per_loss_block(call.rows.n) : run_length;
 }
 
 // The sum of what rows count for; NaN where a label is no class. Waits for it.
