@@ -27,20 +27,21 @@ bool is_bfloat16(PyArrayObject* array) {
 
 bool is_well_behaved(PyArrayObject* array) { return PyArray_ISALIGNED(array) && PyArray_ISNOTSWAPPED(array); }
 
-Array from_object(PyObject* object, const std::string& name) {
+Array from_object(PyObject* object, const char* name) {
     if (PyArray_CheckExact(object) && is_well_behaved(reinterpret_cast<PyArrayObject*>(object)))
         return py::reinterpret_borrow<Array>(object);
     if (is_masked(object))
-        throw py::type_error(name + " must be an array without a mask, got a MaskedArray; " + name + ".filled(0) or " +
-                             name + ".compressed() is one");
+        throw py::type_error(std::string(name) + " must be an array without a mask, got a MaskedArray; " + name +
+                             ".filled(0) or " + name + ".compressed() is one");
     PyObject* array = PyArray_CheckFromAny(object, nullptr, 0, 0,
                                            NPY_ARRAY_ALIGNED | NPY_ARRAY_NOTSWAPPED | NPY_ARRAY_ENSUREARRAY, nullptr);
     if (!array) throw py::error_already_set();
     return py::reinterpret_steal<Array>(array);
 }
 
-[[noreturn]] void reject_dtype(PyArrayObject* array, const std::string& name) {
-    throw py::type_error(name + " must be of float16, bfloat16, float32, float64 or an integer type, got " +
+[[noreturn]] void reject_dtype(PyArrayObject* array, const char* name) {
+    throw py::type_error(std::string(name) +
+                         " must be of float16, bfloat16, float32, float64 or an integer type, got " +
                          dtype_text(array));
 }
 
@@ -77,13 +78,13 @@ MaybeNumber number_of(PyArrayObject* array) {
     }
 }
 
-Array number_array(PyObject* object, const std::string& name) {
+Array number_array(PyObject* object, const char* name) {
     Array array = from_object(object, name);
     if (!number_of(raw(array)).known) reject_dtype(raw(array), name);
     return array;
 }
 
-Array floating_array(PyObject* object, const std::string& name) {
+Array floating_array(PyObject* object, const char* name) {
     Array array = number_array(object, name);
     const Number number = number_of(raw(array)).number;
     if (is_floating(number)) return array;
@@ -99,8 +100,7 @@ Array scalar_array(double value) {
     return py::reinterpret_steal<Array>(array);
 }
 
-void view_broadcast(PyArrayObject* array, PyArrayObject* like, const std::string& name, const std::string& like_name,
-                    View& view) {
+void view_broadcast(PyArrayObject* array, PyArrayObject* like, const char* name, const char* like_name, View& view) {
     view.data = PyArray_BYTES(array);
     view.number = number_of(array).number;
     view.dimensions = 1;
@@ -131,8 +131,8 @@ void view_broadcast(PyArrayObject* array, PyArrayObject* like, const std::string
         }
     }
     if (!fits)
-        throw py::value_error(name + " has shape " + shape_text(array) + ", which does not broadcast to " + like_name +
-                              " of shape " + shape_text(like));
+        throw py::value_error(std::string(name) + " has shape " + shape_text(array) + ", which does not broadcast to " +
+                              like_name + " of shape " + shape_text(like));
 }
 
 Array empty_like(PyArrayObject* pred) {

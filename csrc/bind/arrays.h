@@ -24,16 +24,15 @@ MaybeNumber number_of(PyArrayObject* array);
 inline bool is_floating(Number number) { return number <= Number::float64; }
 
 // Any array-like as an aligned array in native byte order, of floating numbers; integers promote as for np.exp.
-Array floating_array(PyObject* object, const std::string& name);
+Array floating_array(PyObject* object, const char* name);
 
 // Any array-like as an aligned array in native byte order, of floating numbers or integers.
-Array number_array(PyObject* object, const std::string& name);
+Array number_array(PyObject* object, const char* name);
 
 Array scalar_array(double value);
 
 // The array broadcast to `like`'s shape, which broadcasting must not extend.
-void view_broadcast(PyArrayObject* array, PyArrayObject* like, const std::string& name, const std::string& like_name,
-                    View& view);
+void view_broadcast(PyArrayObject* array, PyArrayObject* like, const char* name, const char* like_name, View& view);
 
 inline void view_of(PyArrayObject* array, View& view) { view_broadcast(array, array, "", "", view); }
 

@@ -62,7 +62,7 @@ PyObject* call(const Loss& loss, const Signature& signature, Result wanted, PyOb
 
     Array inputs[max_loss_inputs + 1];
     int input_count = 0;
-    const auto take = [&](Array array, const std::string& name, View& view) {
+    const auto take = [&](Array array, const char* name, View& view) {
         inputs[input_count++] = std::move(array);
         view_broadcast(raw(inputs[input_count - 1]), raw(inputs[0]), name, "pred", view);
     };
