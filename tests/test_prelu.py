@@ -108,3 +108,14 @@ def test_masked_arrays_are_refused(name: str) -> None:
     given = {"dy": dy, "x": x, "slope": np.float32(0.5) * np.ones(3, np.float32)}
     with pytest.raises(TypeError, match=rf"^{name} must be an array without a mask"):
         nf.prelu_backward(**{**given, name: np.ma.array(given[name])})
+
+
+def test_sums_beyond_the_dtype_are_infinite_and_warn_of_nothing() -> None:
+    x = np.full((100, 3), 600, np.float16)
+    with np.errstate(all="raise"):
+        _, dslope = nf.prelu_backward(x, -x, np.float16(0.1))
+        _, dslopes = nf.prelu_backward(x, -x, np.full(3, 0.1, np.float16))
+        _, dbias = nf.bias_act_backward(x * 10, x, np.zeros(3, np.float16), "relu")
+    assert dslope == -np.inf
+    assert (dslopes == -np.inf).all()
+    assert (dbias == np.inf).all()
