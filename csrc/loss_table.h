@@ -29,7 +29,7 @@ inline constexpr int max_loss_parameters = 4;
 inline constexpr int max_loss_variants = 2;
 
 // A call of an elementwise loss. Every view has as many elements as the prediction; which outputs are null says what
-// is wanted, besides the sum of the values. Outputs are stored as the prediction is.
+// is wanted in addition to the sum of the values. Outputs are stored as the prediction is.
 struct LossCall {
     View inputs[max_loss_inputs];  // prediction, target and what else the formula takes
     View weight;
@@ -74,7 +74,7 @@ inline constexpr std::ptrdiff_t loss_block_length = 32768;
 using LossLoop = double (*)(const Loss& loss, const LossCall& call, std::ptrdiff_t begin, std::ptrdiff_t end);
 
 // The smallest of elements [begin, end) of an array, of which NaN is none; infinity where there is no number.
-using SmallestLoop = double (*)(const View& view, std::ptrdiff_t begin, std::ptrdiff_t end);
+using MinReduceLoop = double (*)(const View& view, std::ptrdiff_t begin, std::ptrdiff_t end);
 
 // The rows of an array: where each starts, rows in C order, and the way from one of its elements to the next.
 struct RowView {

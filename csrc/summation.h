@@ -1,4 +1,4 @@
-// The stretches in which sums are taken, the same for threads and for GPUs: each is summed by itself, then their sums
+// The segments in which sums are taken, the same for threads and for GPUs: each is summed by itself, then their sums
 // are added in order, so that who computes which changes no bit.
 #pragma once
 

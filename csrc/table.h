@@ -14,8 +14,8 @@ namespace npfuse {
 enum class Storage { float16, bfloat16, float32, float64 };
 inline constexpr int storage_count = 4;
 
-// How the operands of an activation are stored: all alike, or the parameters as float beside arrays of a half type. The
-// latter is for parameters that are Python numbers: rounded to the half type first, they would spoil the result.
+// How the operands of an activation are stored: all alike, or the parameters as float and the arrays as a half type.
+// The latter is for parameters that are Python numbers: rounded to the half type first, they would spoil the result.
 enum class CallStorage { float16, bfloat16, float32, float64, float16_with_float32, bfloat16_with_float32 };
 inline constexpr int call_storage_count = 6;
 
@@ -81,7 +81,7 @@ template <class T>
 struct Matrix {
     T* first;
     std::ptrdiff_t stride;
-    // Inlined even without optimisation, lest the linker let instruction sets share one set's code.
+    // Inlined even without optimisation, so that the linker never lets instruction sets share one set's code.
     [[gnu::always_inline]] T* row(std::ptrdiff_t j) const { return first + j * stride; }
 };
 
@@ -110,12 +110,12 @@ inline constexpr std::ptrdiff_t run_length = 4096;
 }
 
 // How threads share the runs of one row: over(count, body, context) calls body(context, first, last) for ranges of
-// [0, count). There is room for run_room bytes of each run.
-inline constexpr std::size_t run_room = 2 * sizeof(double);
+// [0, count). The buffer has run_buffer_size bytes for each run.
+inline constexpr std::size_t run_buffer_size = 2 * sizeof(double);
 struct RunSharing {
     void (*over)(std::ptrdiff_t count, void (*body)(void* context, std::ptrdiff_t first, std::ptrdiff_t last),
                  void* context);
-    void* room;
+    void* buffer;
 };
 
 // A formula along one row, block by block: one that is too long to be copied whole, or that threads share. The sharing
@@ -128,7 +128,7 @@ struct RowKernel {
     const char* signature;  // as NumPy's generalised ufuncs write it
     int inputs;
     bool along_row[max_operands];
-    std::ptrdiff_t longest_turned;  // rows up to this length run as columns, a tile of them at a time
+    std::ptrdiff_t longest_transposed;  // rows up to this length run as columns, a tile of them at a time
     MatrixFunction<float> rows_float32;
     MatrixFunction<double> rows_float64;
     MatrixFunction<float> columns_float32;
@@ -139,8 +139,8 @@ struct RowKernel {
 
 // How the rows of all operands lie in memory.
 enum class RowLayout {
-    contiguous,    // in the computing type, so that a kernel runs on them as they are
-    side_by_side,  // neighbours in memory belong to different rows, as along axis 0
+    contiguous,  // in the computing type, so that a kernel runs on them as they are
+    columns,     // neighbours in memory belong to different rows, as along axis 0
     other,
 };
 
@@ -150,13 +150,13 @@ enum class RowLayout {
                                                    bool is_computed_as_stored, const std::ptrdiff_t* row_strides,
                                                    const std::ptrdiff_t* element_strides, std::ptrdiff_t rows,
                                                    std::ptrdiff_t n) {
-    bool contiguous = is_computed_as_stored, side_by_side = n > 1 && rows > 1;
+    bool contiguous = is_computed_as_stored, columns = n > 1 && rows > 1;
     for (int i = 0; i <= kernel.inputs; ++i) {
         const std::ptrdiff_t stride = element_strides[i] < 0 ? -element_strides[i] : element_strides[i];
-        side_by_side &= row_strides[i] == item_size && (!kernel.along_row[i] || stride > item_size);
+        columns &= row_strides[i] == item_size && (!kernel.along_row[i] || stride > item_size);
         contiguous &= !kernel.along_row[i] || n == 1 || element_strides[i] == item_size;
     }
-    return side_by_side ? RowLayout::side_by_side : contiguous ? RowLayout::contiguous : RowLayout::other;
+    return columns ? RowLayout::columns : contiguous ? RowLayout::contiguous : RowLayout::other;
 }
 
 // Rows of any stride and storage. Those that are not contiguous in the computing type go through scratch, which holds
@@ -179,7 +179,7 @@ struct RowOperation {
     RowKernel backward;  // dy, y -> dx, or dy, x -> dx
 };
 
-// What a step is made with besides an optimizer's own settings; the same for every element.
+// What a step needs in addition to an optimizer's own settings; the same for every element.
 struct UpdateSettings {
     double step;  // the first is 1
     double gradient_scale;
@@ -217,7 +217,7 @@ struct Operand {
     bool swapped, aligned;
 };
 
-// Where bfloat16 is to be rounded up or down at random: what the random bits are a function of, besides the element.
+// Where bfloat16 is to be rounded up or down at random: what the random bits depend on, in addition to the element.
 struct StochasticRounding {
     unsigned long long seed;
     unsigned array, step;
@@ -261,7 +261,7 @@ struct KernelTable {
     LossLoop losses_float32;
     LossLoop losses_float64;
     RowLossLoop weights_of_probabilities;  // the sum of what the rows count for
-    SmallestLoop smallest;
+    MinReduceLoop min_reduce;
     UpdateLoop update[storage_count];  // by the parameter's storage
     RowSumLoop sum_rows[storage_count];
     SquareLoop add_squares;

@@ -182,6 +182,8 @@ COMPLEX = np.ones(4, complex)
     [
         (lambda: nf.glu(COMPLEX), TypeError, r"^x must be of float16, .*, got complex128"),
         (lambda: nf.glu_backward(COMPLEX[:2], np.ones(4)), TypeError, r"^dy must be of float16, .*, got complex128"),
+        (lambda: nf.glu(np.complex64(1)), TypeError, r"^x must be of float16, .*, got complex64"),
+        (lambda: nf.glu([1j, 1j]), TypeError, r"^x must be of float16, .*, got complex128"),
         (lambda: nf.glu(np.ones(4), axis="0"), TypeError, r"^axis must be an integer, got '0'"),
         (lambda: nf.glu(np.ones(4), axis=1), ValueError, r"^axis must be one of the 1 axes of x, got 1"),
         (lambda: nf.glu_backward(np.ones(3), np.ones(4)), ValueError, r"^dy must be of shape \(2,\), .*, got \(3,\)"),

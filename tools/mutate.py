@@ -60,6 +60,7 @@ RELEVANT = [
     ("*/bind/*", "optimizers optimizer_state row_updates gradient_norm dtypes protocols runtime"),
     ("*/schedules.py", "schedules optimizer_state"),
     ("*/data.py", "minibatches"),
+    ("*/_arrays.py", "gated maxout prelu bias_act"),
     ("*/_bias.py", "bias_act"),
     ("*/_glu.py", "gated"),
     ("*/_maxout.py", "maxout"),
@@ -100,8 +101,6 @@ SWAPS = {
     "max(": "min(",
     "minimum(": "maximum(",
     "maximum(": "minimum(",
-    "at_most(": "at_least(",
-    "at_least(": "at_most(",
     "clamp_max(": "clamp_min(",
     "clamp_min(": "clamp_max(",
 }

@@ -44,7 +44,7 @@ private:
 
 // Adds to the module
 // - guarded(function, *args), which calls the function in the library's floating-point environment;
-// - Exclusive, whose instances are called alike, and besides allow one call at a time.
+// - Exclusive, whose instances are called alike and allow one call at a time.
 void register_exclusive(pybind11::module_& module);
 
 }  // namespace npfuse::bind

@@ -36,7 +36,7 @@ Array operand_array(PyObject* argument, const Parameter& operand, bool computed_
         view_of(raw(array), view);
         const double smallest = [&] {
             const ReleasedGil released(n > worth_releasing_gil);
-            return runtime::smallest(view, n);
+            return runtime::min_reduce(view, n);
         }();
         check_array_domain(smallest, operand);
     }

@@ -11,14 +11,15 @@ NormOperands::NormOperands(const py::tuple& arrays) {
         const Storage storage = storage_or_throw(array, name);
         // In the order of the indices, so that the layout changes no bit.
         const bool one_stride = PyArray_IS_C_CONTIGUOUS(array) || PyArray_NDIM(array) == 1;
-        const runtime::Walk* walk = nullptr;
+        const runtime::StridedIterator* iterator = nullptr;
         if (!one_stride) {
             const std::span<const npy_intp> shape(PyArray_DIMS(array), PyArray_NDIM(array));
             const npy_intp* strides[] = {PyArray_STRIDES(array)};
-            walks_.push_back(std::make_unique<runtime::Walk>(shape, strides, runtime::Walk::Order::index));
-            walk = walks_.back().get();
+            iterators_.push_back(
+                std::make_unique<runtime::StridedIterator>(shape, strides, runtime::StridedIterator::Order::index));
+            iterator = iterators_.back().get();
         }
-        arrays_.push_back({operand_of(array, storage), PyArray_SIZE(array), walk});
+        arrays_.push_back({operand_of(array, storage), PyArray_SIZE(array), iterator});
     }
 }
 

@@ -25,7 +25,7 @@ public:
 
 private:
     std::vector<runtime::NormArray> arrays_;
-    std::vector<std::unique_ptr<runtime::Walk>> walks_;
+    std::vector<std::unique_ptr<runtime::StridedIterator>> iterators_;
 };
 
 }  // namespace npfuse::bind

@@ -21,7 +21,7 @@ constexpr int most_arguments = 24;  // a ufunc's inputs, outputs and keywords
 struct Parametric {
     PyObject_HEAD vectorcallfunc call;
     PyObject* ufunc;       // whose parameters are stored as the other operands are
-    PyObject* of_numbers;  // whose parameters are float beside half types
+    PyObject* of_numbers;  // whose parameters are float where arrays are of a half type
     const Parameter* described;
     int operands;
     int parameters;
@@ -51,8 +51,8 @@ std::optional<Storage> storage_meant_by(PyObject* dtype) {
     return storage;
 }
 
-// What an input counts for beside floating ones when NumPy chooses the type of the result: an integer is a floating
-// type that holds all of its type.
+// What an input counts for together with floating ones when NumPy chooses the type of the result: an integer is a
+// floating type that holds all of its type.
 std::optional<Storage> promoted_storage_of(PyObject* object) {
     if (const std::optional<Storage> storage = storage_of(object)) return storage;
     if (!PyArray_Check(object) || !PyTypeNum_ISINTEGER(PyArray_TYPE(reinterpret_cast<PyArrayObject*>(object))))

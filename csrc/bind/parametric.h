@@ -11,8 +11,8 @@ namespace npfuse::bind {
 // everything on to a ufunc, missing parameters filled in (but for the required ones) and those given by name put in
 // their places. Its other attributes are the ufunc's.
 //
-// Python numbers take a type before NumPy sees them: NumPy would take them for float64 beside bfloat16, and it needs
-// longer to judge a Python number than for the rest of a short call. Operands take the storage type of the other
+// Python numbers take a type before NumPy sees them: NumPy would take them for float64 when arrays are bfloat16, and it
+// needs longer to judge a Python number than for the rest of a short call. Operands take the storage type of the other
 // inputs, parameters the type that it computes in, once they are known to be legal (parameter.h).
 py::object with_parameters(const ParametricUfuncs& ufuncs, int operands, const Activation& activation);
 

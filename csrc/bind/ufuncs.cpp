@@ -104,7 +104,7 @@ void maxout_backward_loop(char** operands, npy_intp const* dimensions, npy_intp 
                         dimensions[1], strides[3]);
 }
 
-// One function per storage type, and where there are parameters, one more for each half type beside float ones.
+// One function per storage type, and where there are parameters, one more for each half type with float parameters.
 struct Loops {
     PyUFuncGenericFunction by_storage[call_storage_count];
 };
@@ -159,7 +159,7 @@ struct Shape {
     // One operand may have a type of its own; all others have the storage type.
     int odd_operand = -1;
     int odd_type = NPY_NOTYPE;
-    // The last inputs, which are float beside arrays of a half type where parameters are Python numbers.
+    // The last inputs, which are float with arrays of a half type where parameters are Python numbers.
     int float_parameters = 0;
 
     bool is_float_parameter(int operand, Storage storage) const {

@@ -209,7 +209,7 @@ UpdateOperands Updater::owned_operands(const Slot& slot) const {
     return operands;
 }
 
-std::vector<const npy_intp*> Updater::strides_in_walk(const Slot& slot, PyArrayObject* gradient) const {
+std::vector<const npy_intp*> Updater::operand_strides(const Slot& slot, PyArrayObject* gradient) const {
     std::vector<const npy_intp*> strides = {slot.parameter.strides(), PyArray_STRIDES(gradient)};
     for (const HeldArray& state : slot.states) strides.push_back(state.strides());
     if (has_master(slot)) std::swap(strides.front(), strides.back());
@@ -221,8 +221,8 @@ bool Updater::rounds_at_random(std::size_t i) const {
 }
 
 // Random bits belong to an element's indices, so that steps do not depend on how a parameter lies in memory.
-runtime::Walk::Order Updater::walk_order(std::size_t i) const {
-    return rounds_at_random(i) ? runtime::Walk::Order::index : runtime::Walk::Order::memory;
+runtime::StridedIterator::Order Updater::iteration_order(std::size_t i) const {
+    return rounds_at_random(i) ? runtime::StridedIterator::Order::index : runtime::StridedIterator::Order::memory;
 }
 
 // The random bits of a step depend on its number, the array's and the element's, and on nothing else.
@@ -260,16 +260,16 @@ void Updater::accept_gradient(std::size_t i, const py::handle& object) {
 
     runtime::ArrayUpdate& update = updates_[i];
     update.operands.gradient = operand_of(gradient, storage);
-    const bool memory_is_order = walk_order(i) == runtime::Walk::Order::memory || PyArray_IS_C_CONTIGUOUS(parameter) ||
-                                 PyArray_NDIM(parameter) == 1;
+    const bool memory_is_order = iteration_order(i) == runtime::StridedIterator::Order::memory ||
+                                 PyArray_IS_C_CONTIGUOUS(parameter) || PyArray_NDIM(parameter) == 1;
     bool one_stride = memory_is_order && same_dense_order(parameter, gradient);
     for (const HeldArray& state : slot.states) one_stride = one_stride && same_dense_order(parameter, state.get());
-    slot.walk.reset();
+    slot.iterator.reset();
     if (!one_stride) {
-        slot.walk =
-            std::make_unique<runtime::Walk>(slot.parameter.shape(), strides_in_walk(slot, gradient), walk_order(i));
+        slot.iterator = std::make_unique<runtime::StridedIterator>(slot.parameter.shape(),
+                                                                   operand_strides(slot, gradient), iteration_order(i));
     }
-    update.walk = slot.walk.get();
+    update.iterator = slot.iterator.get();
     const bool usual = PyArray_ISCARRAY_RO(gradient) && PyArray_TYPE(gradient) == PyArray_TYPE(parameter);
     slot.accepted_gradient = usual ? PyArray_DATA(gradient) : nullptr;
 }
@@ -363,11 +363,11 @@ bool Updater::step_rows(std::size_t i, const py::object& rows, const py::object&
     const runtime::StepSettings read = read_settings(one_set, numbers)[0];
     set_rounding(i, read.common.step);
 
-    std::vector<const npy_intp*> strides = strides_in_walk(slot, gradient);
+    std::vector<const npy_intp*> strides = operand_strides(slot, gradient);
     runtime::RowUpdate update{updates_[i], {}, {}};
     for (std::size_t a = 0; a < strides.size(); ++a) update.row_strides[a] = *strides[a]++;
-    const runtime::Walk walk(slot.parameter.shape().subspan(1), strides, walk_order(i));
-    update.row.walk = &walk;
+    const runtime::StridedIterator iterator(slot.parameter.shape().subspan(1), strides, iteration_order(i));
+    update.row.iterator = &iterator;
     update.row.operands.gradient = operand_of(gradient, storage);
     update.row.size /= std::max<npy_intp>(row_count, 1);
 

@@ -51,7 +51,7 @@ private:
         HeldArray parameter;
         std::vector<HeldArray> states;  // the master copy last, if there is one
         const void* accepted_gradient;  // where the last one was, if it was contiguous and of the parameter's dtype
-        std::unique_ptr<runtime::Walk> walk;
+        std::unique_ptr<runtime::StridedIterator> iterator;
     };
 
     std::string parameter_name(std::size_t i) const;
@@ -65,10 +65,10 @@ private:
 
     bool has_master(const Slot& slot) const { return slot.states.size() > optimizer_.states.count; }
     UpdateOperands owned_operands(const Slot& slot) const;
-    std::vector<const npy_intp*> strides_in_walk(const Slot& slot, PyArrayObject* gradient) const;
+    std::vector<const npy_intp*> operand_strides(const Slot& slot, PyArrayObject* gradient) const;
     void check_slot(std::size_t i) const;
     bool rounds_at_random(std::size_t i) const;
-    runtime::Walk::Order walk_order(std::size_t i) const;
+    runtime::StridedIterator::Order iteration_order(std::size_t i) const;
     void set_rounding(std::size_t i, double step);
 
     const Optimizer& optimizer_;

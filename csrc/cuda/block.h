@@ -10,7 +10,7 @@
 //         }
 //     };
 //
-// Its copy is what the launch passes on. Between two steps only what every thread would compute alike may stand. So the
+// Its copy is what the launch passes on. Between two steps only what every thread computes alike is allowed. So the
 // same text runs on a host, where the threads of a step take turns: that is how tests reach it without a GPU. They take
 // them in either order there: a result that depends on it lacks a step.
 //

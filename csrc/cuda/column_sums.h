@@ -44,7 +44,7 @@ struct ColumnBand {
     static constexpr int ahead = length < 8 ? 4 : 2;  // rows that are read at once
 
     device::MatrixCall call;
-    long long band, strips;  // rows of a band; strips of columns beside each other
+    long long band, strips;  // rows of a band; strips of adjacent columns
 
     NPFUSE_DEVICE void operator()(const device::Block<threads>& block, Shared&) const {
         const long long number = block.index / strips, first = number * band;

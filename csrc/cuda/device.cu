@@ -166,7 +166,7 @@ void release(void* memory, int device, Stream stream) noexcept {
 }
 
 // Ordinary memory has been copied by the runtime to its own before this returns. What the device reads by itself, such
-// as memory that is locked in place for it, is read when its turn comes.
+// as memory that is locked in place for it, is read when the stream gets there.
 void copy_in(void* target, const void* source, std::size_t size, Stream stream) {
     cudaPointerAttributes attributes;
     check(cudaPointerGetAttributes(&attributes, source), "cannot tell where an array lies");

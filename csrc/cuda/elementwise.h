@@ -31,7 +31,7 @@ struct ElementwiseKernel {
     using Shared = device::Nothing;
     static constexpr int threads = 256;
     // All that a multiprocessor takes, where memory is what is waited for and the registers suffice.
-    static constexpr int blocks_at_once = Formula::is_brief && Formula::inputs <= 3 && __is_same(S, float) ? 8 : 1;
+    static constexpr int blocks_at_once = Formula::is_cheap && Formula::inputs <= 3 && __is_same(S, float) ? 8 : 1;
     static constexpr int length = pack_length<S>;
     static constexpr int inputs = Formula::inputs;
     static constexpr int biased = BiasedInput<Formula>::index;

@@ -1,4 +1,4 @@
-// What an optimizer asks of gradients besides a step: their norm, the sums of those that belong to one row, a factor.
+// What an optimizer needs of gradients before a step: their norm, the sums of those that belong to one row, a factor.
 #define NPFUSE_ISA cuda
 #include "../loops/scale.h"
 #include "../summation.h"

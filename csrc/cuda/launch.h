@@ -67,7 +67,7 @@ void launch(const Kernel& kernel, long long blocks, Stream stream) {
 
 #else
 
-// Runs work when its turn in a stream comes; tests/native/runtime decides when.
+// Runs work when the stream gets there; tests/native/runtime decides when.
 void put_into(Stream stream, std::function<void()> work);
 
 template <class Kernel>

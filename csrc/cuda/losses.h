@@ -73,7 +73,7 @@ struct LossBlock {
     }
 
 private:
-    // What is left over beside whole chunks is summed from zero first.
+    // What is left over after whole chunks is summed from zero first.
     static NPFUSE_DEVICE double fused(double sum, Value value, bool in_whole_chunk) {
         return in_whole_chunk ? add_value(sum, value) : sum + add_value(0, value);
     }

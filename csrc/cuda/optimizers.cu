@@ -107,7 +107,7 @@ private:
             for (int k = 0; k < length; ++k) {
                 const T delta = Formula::step(by.scalars, incoming<extra>(by, g[k], p[k]), states[i][K][k]...);
                 p[k] = outgoing<extra>(by, p[k], delta);
-                ((states[i][K][k] = settled(states[i][K][k])), ...);
+                ((states[i][K][k] = flush_subnormals(states[i][K][k])), ...);
             }
             put_back(record, p, at.first, at.whole, at.count);
             (store_pack<T>(states[i][K], record.states[K], at.first, at.whole, at.count), ...);

@@ -19,7 +19,7 @@ struct alignas(length * sizeof(S) < 16 ? length * sizeof(S) : 16) Pack {
 };
 
 // Elements [first, first + count) of the array: a whole pack in one access where it is aligned. Half types are
-// converted when everything is on its way that is read together, lest each read waits for the one before.
+// converted when everything is on its way that is read together, so that no read waits for the one before.
 template <class S, int length>
 NPFUSE_DEVICE Pack<S, length> read_pack(const void* array, long long first, bool whole, int count) {
     const S* source = static_cast<const S*>(array) + first;

@@ -39,7 +39,7 @@ struct RowSegment {
     }
 
 private:
-    // All is read before anything is written, lest one waits for the other.
+    // All is read before anything is written, so that loads do not wait for stores.
     NPFUSE_DEVICE void compute(int thread, long long row, long long first, int count, double* terms) const {
         const long long element = row * call.columns + first;
         compute_t<S> numbers[depth][Body::inputs][1];

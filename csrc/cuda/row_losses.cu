@@ -11,14 +11,14 @@ NPFUSE_DEVICE long long label_of(const device::RowLossCall& call, long long row)
                             : static_cast<const int*>(call.labels)[row];
 }
 
-// What a row's gradient needs besides its elements.
+// What a row's gradient needs in addition to its elements.
 template <class Operation, class T, class Index>
 struct RowLossState {
     typename Operation::Row sums;
     double weight, factor;
-    Index peak, label;  // the label's is none where the row is ignored
+    Index argmax, label;  // the label's is none where the row is ignored
     bool ignored;
-    T at_peak, at_label;
+    T at_argmax, at_label;
 };
 
 template <class Operation, class S, class Form>
@@ -109,24 +109,25 @@ private:
         pass.each_row([&](int first) {
             State& row = state(first);
             begin(pass, row, first);
-            row.peak = pass.position(first);
+            row.argmax = pass.position(first);
             row.sums.maximum = wide(pass.maximum(first));
             row.sums.z_loss = call.parameters[1];
         });
         if (spreads) sum_targets(pass, state);
         const auto terms = pass.kept(0, [&pass, state](int thread) {
-            return [terms = RowTerms<T>::below(pass.maximum(thread)), x = pass.input(0)(thread),
-                    peak = state(thread).peak](const Element& e) { return e.j == peak ? T(0) : terms.term(x(e)); };
+            return
+                [terms = RowTerms<T>::below(pass.maximum(thread)), x = pass.input(0)(thread),
+                 argmax = state(thread).argmax](const Element& e) { return e.j == argmax ? T(0) : terms.term(x(e)); };
         });
         pass.sum(terms);
         pass.each_row([&](int first) { finish(pass, state(first), first); });
         if (call.rows.output == nullptr) return;
         const auto gradient = [&](int thread, auto spread) {
             const State& row = state(thread);
-            return [=, term = terms(thread), factor = narrowed<T>(row.factor), peak = row.peak, label = row.label,
-                    at_peak = row.at_peak, at_label = row.at_label, ignored = row.ignored](const Element& e) {
-                const T elsewhere = scaled_sum(term(e), factor, spread(e));
-                const T result = e.j == peak ? at_peak : e.j == label ? at_label : elsewhere;
+            return [=, term = terms(thread), factor = narrowed<T>(row.factor), argmax = row.argmax, label = row.label,
+                    at_argmax = row.at_argmax, at_label = row.at_label, ignored = row.ignored](const Element& e) {
+                const T other = scaled_sum(term(e), factor, spread(e));
+                const T result = e.j == argmax ? at_argmax : e.j == label ? at_label : other;
                 return ignored ? T(0) : result;
             };
         };
@@ -150,16 +151,16 @@ private:
         });
         pass.each_row([&](int first) { state(first).sums.distance = pass.total(first); });
         pass.sum([&](int thread) {
-            return [target = targets(pass)(thread), peak = state(thread).peak](const Element& e) {
-                return e.j == peak ? T(0) : target(e);
+            return [target = targets(pass)(thread), argmax = state(thread).argmax](const Element& e) {
+                return e.j == argmax ? T(0) : target(e);
             };
         });
         pass.each_row([&](int first) {
             State& row = state(first);
-            row.sums.target_elsewhere = pass.total(first);
-            if (row.peak >= call.rows.n) return;
-            const T probability = call.rows.inputs[1] != nullptr ? pass.stored(1, first, row.peak) : T(0);
-            row.sums.target_at_peak = wide(smoothed(probability, row.peak));
+            row.sums.target_excluding_argmax = pass.total(first);
+            if (row.argmax >= call.rows.n) return;
+            const T probability = call.rows.inputs[1] != nullptr ? pass.stored(1, first, row.argmax) : T(0);
+            row.sums.target_at_argmax = wide(smoothed(probability, row.argmax));
         });
     }
 
@@ -168,7 +169,7 @@ private:
         const T maximum = pass.maximum(first), prediction = has_label ? pass.stored(0, first, row.label) : T(0);
         if (has_label) {
             const double target = row.weight * kept();
-            (row.label == row.peak ? row.sums.target_at_peak : row.sums.target_elsewhere) += target;
+            (row.label == row.argmax ? row.sums.target_at_argmax : row.sums.target_excluding_argmax) += target;
             if (target != 0) row.sums.distance += target * (wide(maximum) - wide(prediction));
         }
         // Infinity and NaN are no maximum that a row can be compared to.
@@ -178,7 +179,7 @@ private:
             const double own = wide(RowTerms<T>::below(maximum).term(prediction));
             row.at_label = T(own * row.factor - row.weight * (kept() + share()) * call.scale);
         }
-        row.at_peak = T(row.sums.peak_gradient() * call.scale);
+        row.at_argmax = T(row.sums.argmax_gradient() * call.scale);
     }
 };
 

@@ -33,7 +33,7 @@ public:
     };
 
     using Tiles = TileSums<threads, 1, 1024 / threads>;
-    // Rows of an odd length, lest threads that read one below the other meet in a bank.
+    // Rows of an odd length, so that threads reading a column do not conflict in a bank.
     struct Stage {
         S numbers[2][threads * (capacity | 1)];
     };
@@ -46,7 +46,7 @@ public:
         T maxima[threads];
         Index found[threads];
         std::conditional_t<(width > lane_count), typename Tiles::Shared, Sums> sums;
-        double beside[rows];
+        double excluding_maximum[rows];
         Pair<T> pairs[rows];
         std::conditional_t<Form::staged, Stage, device::Nothing> stage;
     };
@@ -95,7 +95,7 @@ public:
             S filler;
             from_compute(fill, filler);
             each_thread([&](int thread) {
-                // Converted when all are on their way, lest each waits for the one before.
+                // Converted after all loads were issued, so that no load waits for the one before.
                 Held<S, capacity> raw;
                 const S* own = static_cast<const S*>(call_.inputs[i]) + first_of(thread);
                 each_element_of(thread,
@@ -191,19 +191,23 @@ public:
     }
 
     // The sum of exp(x - maximum) without one element that is the maximum and whose term is 1.
-    NPFUSE_DEVICE void sum_beside_maximum(int i) const {
+    NPFUSE_DEVICE void find_sum_excluding_maximum(int i) const {
         sum([&](int thread) {
             return
                 [summed = summed_terms(thread), x = input(i)(thread)](const Element& e) { return summed.term(x(e)); };
         });
         each_row([&](int first) {
-            shared_.beside[Groups::row_of(first)] = summed_terms(first).beside(maximum(first), total(first));
+            shared_.excluding_maximum[Groups::row_of(first)] =
+                summed_terms(first).excluding_maximum(maximum(first), total(first));
         });
         bool is_lost = false;
-        for (double beside : shared_.beside) is_lost |= beside < lost_beside_one<T>;
+        for (double excluding_maximum : shared_.excluding_maximum)
+            is_lost |= excluding_maximum < lost_in_sum_with_one<T>;
         if (is_lost) sum_what_is_lost(i);
     }
-    NPFUSE_DEVICE double total_beside_maximum(int thread) const { return shared_.beside[Groups::row_of(thread)]; }
+    NPFUSE_DEVICE double sum_excluding_maximum(int thread) const {
+        return shared_.excluding_maximum[Groups::row_of(thread)];
+    }
 
     // One number more than the position of the last NaN, if there is one.
     NPFUSE_DEVICE void find_nan(int i) const {
@@ -287,7 +291,7 @@ private:
         }
     }
 
-    // Several results before any is stored, lest what is read next waits for that.
+    // Several results before any is stored, so that the next loads do not wait for the stores.
     template <class Result>
     NPFUSE_DEVICE void write_along(int place, Result result, S* own) const {
         constexpr int ahead = 4;
@@ -306,7 +310,7 @@ private:
 
     // Where the maximum dominates so much that its own term has rounded the others away, they are added by themselves.
     NPFUSE_DEVICE void sum_what_is_lost(int i) const {
-        block_.each([](int) {});  // until everybody knows that they are
+        block_.each([](int) {});  // until every thread knows
         find_first_maximum(i);
         sum([&](int thread) {
             return [summed = summed_terms(thread), x = input(i)(thread), at = position(thread)](const Element& e) {
@@ -314,8 +318,9 @@ private:
             };
         });
         each_row([&](int first) {
-            double& beside = shared_.beside[Groups::row_of(first)];
-            if (beside < lost_beside_one<T>) beside = total(first) / summed_terms(first).unit(maximum(first));
+            double& excluding_maximum = shared_.excluding_maximum[Groups::row_of(first)];
+            if (excluding_maximum < lost_in_sum_with_one<T>)
+                excluding_maximum = total(first) / summed_terms(first).unit(maximum(first));
         });
     }
 

@@ -40,8 +40,8 @@ struct LogSoftmaxRows {
         using T = typename Pass::T;
         pass.hold(0, -Format<T>::infinity);
         pass.find_maxima(0);
-        pass.sum_beside_maximum(0);
-        pass.prepare([&](int first) { return log_of_row_sum(pass.maximum(first), pass.total_beside_maximum(first)); });
+        pass.find_sum_excluding_maximum(0);
+        pass.prepare([&](int first) { return log_of_row_sum(pass.maximum(first), pass.sum_excluding_maximum(first)); });
         pass.write([&](int thread) {
             return [sum = pass.prepared(thread), x = pass.input(0)(thread)](const typename Pass::Element& e) {
                 return Operation::logarithm(x(e), sum);
@@ -57,11 +57,11 @@ struct LogSumExpRows {
         using T = typename Pass::T;
         pass.hold(0, -Format<T>::infinity);
         pass.find_maxima(0);
-        pass.sum_beside_maximum(0);
+        pass.find_sum_excluding_maximum(0);
         pass.find_nan(0);
         pass.write_number([&](int first) {
             // An infinite result is NaN if any is there.
-            const T y = log_sum_exp(pass.maximum(first), pass.total_beside_maximum(first));
+            const T y = log_sum_exp(pass.maximum(first), pass.sum_excluding_maximum(first));
             const auto nan = pass.after_last_nan(first);
             return y - y == T(0) || nan == 0 ? y : pass.stored(0, first, nan - 1);
         });

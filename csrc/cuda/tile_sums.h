@@ -30,25 +30,25 @@ public:
     template <class Compute, class Add>
     static NPFUSE_DEVICE void sum(const device::Block<threads>& block, Shared& shared, long long n, long long run,
                                   Compute compute, Add add) {
-        // Not the same for all blocks, lest they share one part of a multiprocessor.
+        // Not the same for all blocks, so that they do not share one part of a multiprocessor.
         const int adding = static_cast<int>(block.index % (threads / lane_count));
         device::Own<double, threads> sum;
         block.each([&](int thread) {
             sum[thread] = 0;
             if (thread == 0) shared.total = 0;
         });
-        int turn = 0;
-        for (long long first = 0; first < n + tile; first += tile, turn ^= 1) {
+        int parity = 0;
+        for (long long first = 0; first < n + tile; first += tile, parity ^= 1) {
             block.each([&](int thread) {
-                if (first < n) compute(thread, first, count_of(n, first), shared.terms[turn]);
+                if (first < n) compute(thread, first, count_of(n, first), shared.terms[parity]);
                 const long long before = first - tile;
                 if (before >= 0 && thread / lane_count == adding)
-                    sum[thread] = added(sum[thread], shared.terms[turn ^ 1], thread % lane_count, before,
+                    sum[thread] = added(sum[thread], shared.terms[parity ^ 1], thread % lane_count, before,
                                         count_of(n, before), add);
             });
             if (first > 0 && (first % run == 0 || first >= n)) end_run(block, shared, sum, adding);
         }
-        block.each([](int) {});  // until everybody sees the total
+        block.each([](int) {});  // until every thread sees the total
     }
 
 private:

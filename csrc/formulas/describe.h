@@ -1,4 +1,4 @@
-// What an operation says of itself, besides its formula: plain data, the same for every instruction set.
+// What describes an operation, in addition to its formula: plain data, the same for every instruction set.
 #pragma once
 
 namespace npfuse {

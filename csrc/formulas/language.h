@@ -1,4 +1,4 @@
-// The few words in which every formula is written, and the frame it stands in.
+// The few primitives in which every formula is written, and the namespace around it.
 //
 // A formula is plain, branch-free scalar C++. Each instruction set compiles it anew, inside a namespace of its
 // own name (NPFUSE_ISA) and with internal linkage, so that the linker can never swap one instruction set's code for
@@ -14,7 +14,7 @@
 #define NPFUSE_UNROLL
 #else
 #define NPFUSE_FORMULA inline __attribute__((always_inline))
-// Before a loop of up to four turns that is to vanish.
+// Before a loop of up to four iterations that is to be unrolled.
 #define NPFUSE_UNROLL _Pragma("GCC unroll 4")
 #endif
 

@@ -3,12 +3,12 @@
 #include "elementwise.h"
 #include "losses.h"
 #include "maxout.h"
+#include "min_reduce.h"
 #include "norm.h"
 #include "parameter.h"
 #include "row_losses.h"
 #include "rows.h"
 #include "scale.h"
-#include "smallest.h"
 #include "sum_rows.h"
 #include "update.h"
 
@@ -29,7 +29,7 @@ constinit const KernelTable table = {
     .losses_float32 = run_loss<float>,
     .losses_float64 = run_loss<double>,
     .weights_of_probabilities = weigh_probabilities,
-    .smallest = smallest,
+    .min_reduce = min_reduce,
     .update = {run_update<float16>, run_update<bfloat16>, run_update<float>, run_update<double>},
     .sum_rows = {sum_rows<float>, sum_rows<float>, sum_rows<float>, sum_rows<double>},
     .add_squares = add_squares,

@@ -1,23 +1,23 @@
-// The kernels of row_kernels.h for rows that stand side by side in memory, as along axis 0: what is one number there is
+// The kernels of row_kernels.h for rows that are columns in memory, as along axis 0: what is one number there is
 // one number per column here, and the vector runs across columns. Each column's sum has the order that LaneSum gives a
 // row, so the bits are the same.
 #pragma once
 
 #include "../formulas/registry.h"
 #include "../table.h"
-#include "sums_side_by_side.h"
+#include "column_tile_sums.h"
 
 NPFUSE_FORMULAS_BEGIN
 
 template <class Body>
 NPFUSE_FORMULA void with_width(ptrdiff_t columns, Body body) {
     if (columns == row_tile)
-        body(Known<row_tile>());
+        body(IndexConstant<row_tile>());
     else
         body(columns);
 }
 
-using ColumnSums = SumsSideBySide<row_tile>;
+using ColumnSums = ColumnTileSums<row_tile>;
 
 // A pair for each column.
 template <class T>
@@ -38,16 +38,16 @@ struct ColumnPairs {
 
 template <class T, class Width>
 NPFUSE_FORMULA void column_maxima(const Matrix<T>& x, ptrdiff_t n, Width columns, T* maxima) {
-    constexpr ptrdiff_t turns = 4;  // a maximum stays in its register so long
+    constexpr ptrdiff_t unroll = 4;  // a maximum stays in its register so long
     for (ptrdiff_t c = 0; c < columns; ++c) maxima[c] = x.first[c];
     ptrdiff_t j = 1;
-    for (; j + turns <= n; j += turns) {
+    for (; j + unroll <= n; j += unroll) {
         const T* row = x.row(j);
 #pragma omp simd
         for (ptrdiff_t c = 0; c < columns; ++c) {
             T maximum = maxima[c];
-            for (ptrdiff_t turn = 0; turn < turns; ++turn) {
-                const T next = row[turn * x.stride + c];
+            for (ptrdiff_t step = 0; step < unroll; ++step) {
+                const T next = row[step * x.stride + c];
                 maximum = next > maximum ? next : maximum;
             }
             maxima[c] = maximum;
@@ -81,28 +81,29 @@ struct ColumnTerms {
 
 // The sums of exp(x - maximum) without one element that is the maximum.
 template <class T, class Width>
-[[gnu::noinline]] void sums_beside_maxima(const Matrix<T>& x, const T* maxima, ptrdiff_t n, Width columns,
-                                          double* beside) {
+[[gnu::noinline]] void sums_excluding_maxima(const Matrix<T>& x, const T* maxima, ptrdiff_t n, Width columns,
+                                             double* excluding_maximum) {
     const ColumnTerms<SummedTerms<T>, T> terms(maxima, columns);
     ColumnSums sums;
     sums.add_up(n, columns,
                 [&](ptrdiff_t j, ptrdiff_t c) __attribute__((always_inline)) { return terms[c].term(x.row(j)[c]); });
     const double* const totals = sums.totals();
 #pragma omp simd
-    for (ptrdiff_t c = 0; c < columns; ++c) beside[c] = terms[c].beside(maxima[c], totals[c]);
+    for (ptrdiff_t c = 0; c < columns; ++c) excluding_maximum[c] = terms[c].excluding_maximum(maxima[c], totals[c]);
     bool all_kept = true;
-    for (ptrdiff_t c = 0; c < columns; ++c) all_kept &= !(beside[c] < lost_beside_one<T>);
+    for (ptrdiff_t c = 0; c < columns; ++c) all_kept &= !(excluding_maximum[c] < lost_in_sum_with_one<T>);
     if (all_kept) return;
-    ptrdiff_t peaks[row_tile];
-    for (ptrdiff_t c = 0; c < columns; ++c) peaks[c] = n;
+    ptrdiff_t argmaxes[row_tile];
+    for (ptrdiff_t c = 0; c < columns; ++c) argmaxes[c] = n;
     for (ptrdiff_t j = n - 1; j >= 0; --j)
-        for (ptrdiff_t c = 0; c < columns; ++c) peaks[c] = x.row(j)[c] == maxima[c] ? j : peaks[c];
+        for (ptrdiff_t c = 0; c < columns; ++c) argmaxes[c] = x.row(j)[c] == maxima[c] ? j : argmaxes[c];
     sums.add_up(n, ptrdiff_t(columns), [&](ptrdiff_t j, ptrdiff_t c) __attribute__((always_inline)) {
-        return peaks[c] == j ? T(0) : terms[c].term(x.row(j)[c]);
+        return argmaxes[c] == j ? T(0) : terms[c].term(x.row(j)[c]);
     });
     const double* const without = sums.totals();
     for (ptrdiff_t c = 0; c < columns; ++c)
-        if (beside[c] < lost_beside_one<T>) beside[c] = without[c] / terms[c].unit(maxima[c]);
+        if (excluding_maximum[c] < lost_in_sum_with_one<T>)
+            excluding_maximum[c] = without[c] / terms[c].unit(maxima[c]);
 }
 
 template <class Operation, class T>
@@ -134,11 +135,11 @@ void log_softmax_columns(const Matrix<T>* inputs, const Matrix<T>& y, ptrdiff_t 
     const Matrix<T>& x = inputs[0];
     with_width(columns, [&](auto width) __attribute__((always_inline)) {
         alignas(64) T maxima[row_tile];
-        double beside[row_tile];
+        double excluding_maximum[row_tile];
         column_maxima(x, n, width, maxima);
-        sums_beside_maxima(x, maxima, n, width, beside);
+        sums_excluding_maxima(x, maxima, n, width, excluding_maximum);
         ColumnPairs<T> log_sums;
-        log_sums.fill(width, [&](ptrdiff_t c) { return log_of_row_sum(maxima[c], beside[c]); });
+        log_sums.fill(width, [&](ptrdiff_t c) { return log_of_row_sum(maxima[c], excluding_maximum[c]); });
         for (ptrdiff_t j = 0; j < n; ++j) {
             const T* from = x.row(j);
             T* to = y.row(j);
@@ -153,11 +154,11 @@ void logsumexp_columns(const Matrix<T>* inputs, const Matrix<T>& y, ptrdiff_t n,
     const Matrix<T>& x = inputs[0];
     with_width(columns, [&](auto width) __attribute__((always_inline)) {
         alignas(64) T maxima[row_tile];
-        double beside[row_tile];
+        double excluding_maximum[row_tile];
         column_maxima(x, n, width, maxima);
-        sums_beside_maxima(x, maxima, n, width, beside);
+        sums_excluding_maxima(x, maxima, n, width, excluding_maximum);
 #pragma omp simd
-        for (ptrdiff_t c = 0; c < width; ++c) y.first[c] = log_sum_exp(maxima[c], beside[c]);
+        for (ptrdiff_t c = 0; c < width; ++c) y.first[c] = log_sum_exp(maxima[c], excluding_maximum[c]);
     });
     for (ptrdiff_t c = 0; c < columns; ++c) {
         if (y.first[c] - y.first[c] == T(0)) continue;

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "../table.h"
-#include "abreast.h"
 #include "forms.h"
+#include "interleave.h"
 #include "storage.h"
 #include "strips.h"
 
@@ -13,9 +13,9 @@ NPFUSE_FORMULAS_BEGIN
 template <class Formula, class T>
 void contiguous_two(const T* const* inputs, T* const* outputs, ptrdiff_t n) {
     static_assert(Formula::inputs == 3);
-    for_whole_chunks<most_two_abreast, T>(n, [&]<ptrdiff_t count>(ptrdiff_t i) __attribute__((always_inline)) {
-        apply_two_abreast<count>([](auto... x) __attribute__((always_inline)) { return Formula::apply(x...); },
-                                 outputs[0] + i, outputs[1] + i, inputs[0] + i, inputs[1] + i, inputs[2] + i);
+    for_whole_chunks<max_interleaved_pairs, T>(n, [&]<ptrdiff_t count>(ptrdiff_t i) __attribute__((always_inline)) {
+        apply_interleaved_pairs<count>([](auto... x) __attribute__((always_inline)) { return Formula::apply(x...); },
+                                       outputs[0] + i, outputs[1] + i, inputs[0] + i, inputs[1] + i, inputs[2] + i);
     });
 }
 
@@ -23,14 +23,14 @@ template <class Formula, class T>
 void contiguous(const T* const* inputs, T* const* outputs, ptrdiff_t n) {
     const auto formula = [](auto... operands) __attribute__((always_inline)) { return Formula::apply(operands...); };
     if constexpr (Formula::inputs == 1) {
-        apply_to_whole_chunks<Formula::abreast>(formula, n, outputs[0], inputs[0]);
+        apply_to_whole_chunks<Formula::interleaved>(formula, n, outputs[0], inputs[0]);
     } else if constexpr (Formula::inputs == 2) {
-        apply_to_whole_chunks<Formula::abreast>(formula, n, outputs[0], inputs[0], inputs[1]);
+        apply_to_whole_chunks<Formula::interleaved>(formula, n, outputs[0], inputs[0], inputs[1]);
     } else if constexpr (Formula::inputs == 3) {
-        apply_to_whole_chunks<Formula::abreast>(formula, n, outputs[0], inputs[0], inputs[1], inputs[2]);
+        apply_to_whole_chunks<Formula::interleaved>(formula, n, outputs[0], inputs[0], inputs[1], inputs[2]);
     } else {
         static_assert(Formula::inputs == 4);
-        apply_to_whole_chunks<Formula::abreast>(formula, n, outputs[0], inputs[0], inputs[1], inputs[2], inputs[3]);
+        apply_to_whole_chunks<Formula::interleaved>(formula, n, outputs[0], inputs[0], inputs[1], inputs[2], inputs[3]);
     }
 }
 
@@ -42,12 +42,12 @@ constexpr ContiguousKernel<T> contiguous_kernel() {
         return contiguous_two<Formula, T>;
 }
 
-// Where nothing is converted, it is for the parameters; where something is, for brief formulas.
+// Where nothing is converted, it is for the parameters; where something is, for cheap formulas.
 template <class Formula, class S>
 constexpr StripLoop strip_loop() {
     constexpr bool is_stored_as_computed = __is_same(S, compute_t<S>);
     constexpr bool has_parameters = Formula::parameters > 0 && Formula::outputs == 1;
-    if constexpr (has_strips && (is_stored_as_computed ? has_parameters : Formula::is_brief))
+    if constexpr (has_strips && (is_stored_as_computed ? has_parameters : Formula::is_cheap))
         return run_strips<Formula, S>;
     else
         return nullptr;
@@ -142,7 +142,7 @@ inline bool parameters_are_numbers(const Elementwise& kernel, const ptrdiff_t* s
     return true;
 }
 
-// Blocks of the computing type beside parameters of one number each, which stay in registers; returns how many numbers
+// Blocks of the computing type with parameters of one number each, which stay in registers; returns how many numbers
 // were done.
 template <class T>
 inline ptrdiff_t run_strips_of_block(const Elementwise& kernel, const T* const* in, T* out, ptrdiff_t n) {

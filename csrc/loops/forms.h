@@ -1,9 +1,9 @@
 // An operation's formulas in the forms that loops run: how many numbers go in and come out, how many of the inputs are
-// parameters, how many chunks run abreast, and the call.
+// parameters, how many chunks are interleaved, and the call.
 #pragma once
 
 #include "../formulas/registry.h"
-#include "abreast.h"
+#include "interleave.h"
 
 NPFUSE_FORMULAS_BEGIN
 
@@ -31,20 +31,20 @@ constexpr size_t required_parameter_count() {
         return 0;
 }
 
-// How many chunks of its forward formula an operation wants abreast at most.
+// How many chunks of an operation's forward formula are interleaved at most.
 template <class Operation>
-constexpr ptrdiff_t most_forward_abreast() {
-    if constexpr (requires { Operation::most_forward_abreast; })
-        return Operation::most_forward_abreast;
+constexpr ptrdiff_t max_forward_interleaved() {
+    if constexpr (requires { Operation::max_forward_interleaved; })
+        return Operation::max_forward_interleaved;
     else
-        return most_abreast;
+        return max_interleaved;
 }
 
 // Whether reading and writing numbers takes as long as computing with them.
 template <class Operation>
-constexpr bool formula_is_brief() {
-    if constexpr (requires { Operation::is_brief; })
-        return Operation::is_brief;
+constexpr bool formula_is_cheap() {
+    if constexpr (requires { Operation::is_cheap; })
+        return Operation::is_cheap;
     else
         return false;
 }
@@ -56,9 +56,9 @@ struct Forward {
     using Formulas = Operation;
     using Plain = Forward<Operation, true>;
     static constexpr int parameters = parameter_count<Operation>(), inputs = 1 + parameters, outputs = 1;
-    static constexpr bool is_brief = formula_is_brief<Operation>();
+    static constexpr bool is_cheap = formula_is_cheap<Operation>();
     static constexpr bool has_plain = !is_plain && requires { Operation::template plain_forward<float>; };
-    static constexpr ptrdiff_t abreast = most_forward_abreast<Operation>();
+    static constexpr ptrdiff_t interleaved = max_forward_interleaved<Operation>();
     template <class... T>
     NPFUSE_FORMULA static auto apply(T... operands) {
         if constexpr (is_plain)
@@ -75,8 +75,8 @@ struct Backward {
     using Plain = Backward<Operation, true>;
     static constexpr bool has_plain = !is_plain && requires { Operation::template plain_backward<float>; };
     static constexpr int parameters = parameter_count<Operation>(), inputs = 2 + parameters, outputs = 1;
-    static constexpr bool is_brief = formula_is_brief<Operation>();
-    static constexpr ptrdiff_t abreast = most_abreast;
+    static constexpr bool is_cheap = formula_is_cheap<Operation>();
+    static constexpr ptrdiff_t interleaved = max_interleaved;
     template <class... T>
     NPFUSE_FORMULA static auto apply(T... operands) {
         if constexpr (is_plain)
@@ -91,8 +91,8 @@ template <class Operation>
 struct GatedForward {
     static constexpr bool has_plain = false;
     static constexpr int parameters = 0, inputs = 2, outputs = 1;
-    static constexpr bool is_brief = formula_is_brief<Operation>();
-    static constexpr ptrdiff_t abreast = most_forward_abreast<Operation>();
+    static constexpr bool is_cheap = formula_is_cheap<Operation>();
+    static constexpr ptrdiff_t interleaved = max_forward_interleaved<Operation>();
     template <class T>
     NPFUSE_FORMULA static T apply(T gate, T x) {
         return Operation::forward(gate, x);
@@ -104,7 +104,7 @@ template <class Operation>
 struct GatedBackward {
     static constexpr bool has_plain = false;
     static constexpr int parameters = 0, inputs = 3, outputs = 2;
-    static constexpr bool is_brief = formula_is_brief<Operation>();
+    static constexpr bool is_cheap = formula_is_cheap<Operation>();
     template <class T>
     NPFUSE_FORMULA static Pair<T> apply(T dy, T gate, T x) {
         return {Operation::backward_gate(dy, gate, x), Operation::backward_x(dy, gate, x)};
@@ -116,7 +116,7 @@ template <class Operation>
 struct BackwardWithParameter {
     static constexpr bool has_plain = false;
     static constexpr int parameters = 1, inputs = 3, outputs = 2;
-    static constexpr bool is_brief = false;
+    static constexpr bool is_cheap = false;
     template <class T>
     NPFUSE_FORMULA static Pair<T> apply(T dy, T x, T parameter) {
         return {Operation::backward(dy, x, parameter), Operation::backward_parameter(dy, x, parameter)};

@@ -18,10 +18,10 @@ public:
     template <class Term>
     NPFUSE_FORMULA void add(ptrdiff_t n, Term term) {
         ptrdiff_t i = 0;
-        for (; i + 8 * lane_count <= n; i += 8 * lane_count) add_turns<8>(i, term);
-        if ((n - i) & (4 * lane_count)) add_turns<4>(i, term), i += 4 * lane_count;
-        if ((n - i) & (2 * lane_count)) add_turns<2>(i, term), i += 2 * lane_count;
-        if ((n - i) & lane_count) add_turns<1>(i, term), i += lane_count;
+        for (; i + 8 * lane_count <= n; i += 8 * lane_count) add_unrolled<8>(i, term);
+        if ((n - i) & (4 * lane_count)) add_unrolled<4>(i, term), i += 4 * lane_count;
+        if ((n - i) & (2 * lane_count)) add_unrolled<2>(i, term), i += 2 * lane_count;
+        if ((n - i) & lane_count) add_unrolled<1>(i, term), i += lane_count;
         for (ptrdiff_t lane = 0; i + lane < n; ++lane) lanes_[lane] += double(term(i + lane));
     }
 
@@ -57,24 +57,24 @@ public:
 
 private:
     // So many terms to each lane, and one more to some: those without take part with zero, which changes nothing.
-    template <int turns, class Term>
+    template <int unroll, class Term>
     NPFUSE_FORMULA static double of_few(ptrdiff_t n, Term term) {
-        if constexpr (turns < 3) {
-            if (n >= (turns + 1) * lane_count) return of_few<turns + 1>(n, term);
+        if constexpr (unroll < 3) {
+            if (n >= (unroll + 1) * lane_count) return of_few<unroll + 1>(n, term);
         }
-        const ptrdiff_t rest = n - turns * lane_count;
-        if (turns > 0 && rest == 0) return of_turns<turns, false>(rest, term);
-        return of_turns<turns, true>(rest, term);
+        const ptrdiff_t rest = n - unroll * lane_count;
+        if (unroll > 0 && rest == 0) return of_unrolled<unroll, false>(rest, term);
+        return of_unrolled<unroll, true>(rest, term);
     }
 
-    template <int turns, bool has_rest, class Term>
-    NPFUSE_FORMULA static double of_turns(ptrdiff_t rest, Term term) {
+    template <int unroll, bool has_rest, class Term>
+    NPFUSE_FORMULA static double of_unrolled(ptrdiff_t rest, Term term) {
         alignas(64) double sums[lane_count];
 #pragma omp simd
         for (ptrdiff_t lane = 0; lane < lane_count; ++lane) {
             double sum = 0, last = 0;
-            for (ptrdiff_t turn = 0; turn < turns; ++turn) sum += double(term(turn * lane_count + lane));
-            if (has_rest && lane < rest) last = double(term(turns * lane_count + lane));
+            for (ptrdiff_t step = 0; step < unroll; ++step) sum += double(term(step * lane_count + lane));
+            if (has_rest && lane < rest) last = double(term(unroll * lane_count + lane));
             sums[lane] = has_rest ? sum + last : sum;
         }
         fold<lane_count / 2>(sums);
@@ -90,12 +90,12 @@ private:
     }
 
     // Each lane stays in its register for so many terms.
-    template <int turns, class Term>
-    NPFUSE_FORMULA void add_turns(ptrdiff_t first, Term term) {
+    template <int unroll, class Term>
+    NPFUSE_FORMULA void add_unrolled(ptrdiff_t first, Term term) {
 #pragma omp simd
         for (ptrdiff_t lane = 0; lane < lane_count; ++lane) {
             double sum = lanes_[lane];
-            for (ptrdiff_t turn = 0; turn < turns; ++turn) sum += double(term(first + turn * lane_count + lane));
+            for (ptrdiff_t step = 0; step < unroll; ++step) sum += double(term(first + step * lane_count + lane));
             lanes_[lane] = sum;
         }
     }

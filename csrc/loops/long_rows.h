@@ -27,7 +27,7 @@ inline void for_each_block(const StridedRow<T>* operands, ptrdiff_t begin, ptrdi
 
 // Where results from an element on are to be: in their place, if they can.
 template <class T>
-inline T* room_for_results(const StridedRow<T>& output, ptrdiff_t begin, T* buffer) {
+inline T* results_buffer(const StridedRow<T>& output, ptrdiff_t begin, T* buffer) {
     return output.is_direct ? reinterpret_cast<T*>(output.first) + begin : buffer;
 }
 template <class T>
@@ -61,9 +61,9 @@ void run_long_row(const StridedRow<T>* operands, const StridedRow<T>& output, pt
             alignas(64) T buffer[block_length];
             LaneSum run;
             for_each_block<inputs>(operands, begin, end, [&](ptrdiff_t first, ptrdiff_t count, const T* const* in) {
-                T* const room = keeps_terms ? room_for_results(output, first, buffer) : buffer;
-                write_terms(Kernel::scores(in), terms, room, count);
-                run.add(room, count);
+                T* const kept = keeps_terms ? results_buffer(output, first, buffer) : buffer;
+                write_terms(Kernel::scores(in), terms, kept, count);
+                run.add(kept, count);
             });
             return run.total();
         });
@@ -83,9 +83,9 @@ void run_long_row(const StridedRow<T>* operands, const StridedRow<T>& output, pt
         });
     };
     if constexpr (Kernel::leaves_out_maximum) {
-        sum = SummedTerms<T>::below(maximum).beside(maximum, sum);
-        if (sum < lost_beside_one<T>)
-            sum = with_scores([&](auto block) { return sum_beside_dominant_maximum(block, maximum, n); });
+        sum = SummedTerms<T>::below(maximum).excluding_maximum(maximum, sum);
+        if (sum < lost_in_sum_with_one<T>)
+            sum = with_scores([&](auto block) { return sum_excluding_dominant_maximum(block, maximum, n); });
     }
     const Pair<T> pair = Kernel::pair(maximum, sum);
     if constexpr (Kernel::gives_one_number) {
@@ -95,7 +95,7 @@ void run_long_row(const StridedRow<T>* operands, const StridedRow<T>& output, pt
         runs.each([&](ptrdiff_t begin, ptrdiff_t end) {
             alignas(64) T buffer[block_length];
             for_each_block<inputs>(operands, begin, end, [&](ptrdiff_t first, ptrdiff_t count, const T* const* in) {
-                T* const results = room_for_results(output, first, buffer);
+                T* const results = results_buffer(output, first, buffer);
                 if (Kernel::is_made_of_terms && !keeps_terms)
                     if constexpr (requires { typename Kernel::template Terms<T>; })
                         write_terms(Kernel::scores(in), Kernel::template Terms<T>::below(maximum), results, count);

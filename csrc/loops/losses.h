@@ -4,7 +4,7 @@
 #include "../formulas/registry.h"
 #include "../table.h"
 #include "elementwise.h"
-#include "indices.h"
+#include "index_sequence.h"
 #include "lanes.h"
 #include "views.h"
 
@@ -55,7 +55,7 @@ template <class Formulas, class T, class Inputs, class Parameters>
 struct BoundLoss;
 
 template <class Formulas, class T, int... I, int... P>
-struct BoundLoss<Formulas, T, Indices<I...>, Indices<P...>> {
+struct BoundLoss<Formulas, T, IndexSequence<I...>, IndexSequence<P...>> {
     const T* inputs[sizeof...(I)];
     T parameters[sizeof...(P) + 1];
 
@@ -68,8 +68,8 @@ struct BoundLoss<Formulas, T, Indices<I...>, Indices<P...>> {
 
 template <class Operation, int variant, class T>
 using Bound =
-    BoundLoss<Variant<Operation, variant>, T, typename IndicesUpTo<2 + int(operands_of<Operation>().count)>::type,
-              typename IndicesUpTo<int(parameter_count<Operation>())>::type>;
+    BoundLoss<Variant<Operation, variant>, T, typename MakeIndexSequence<2 + int(operands_of<Operation>().count)>::type,
+              typename MakeIndexSequence<int(parameter_count<Operation>())>::type>;
 
 template <class Operation, int variant, class T>
 void separate_loss(const T* const* inputs, const double* parameters, double factor, double* values, T* gradient,
@@ -209,7 +209,7 @@ private:
     }
 
     void store_values(ptrdiff_t first, ptrdiff_t count) {
-        T* const narrow = weight_buffer_;  // which has served its turn
+        T* const narrow = weight_buffer_;  // which is needed no more
 #pragma omp simd
         for (ptrdiff_t i = 0; i < count; ++i) narrow[i] = T(values_[i]);
         store(narrow, call_.values, first, count);

@@ -40,19 +40,19 @@ struct Block {
     alignas(64) T numbers[block_length];
 };
 
-inline bool is_awkward(const Operand& operand) { return operand.swapped || !operand.aligned; }
+inline bool needs_copy(const Operand& operand) { return operand.swapped || !operand.aligned; }
 
 template <class S, class T>
 const T* load_stored(const Operand& operand, ptrdiff_t begin, ptrdiff_t n, T* buffer) {
     const char* source = operand.data + begin * operand.stride;
     if constexpr (__is_same(S, T)) {
-        if (!is_awkward(operand)) return load_block<S>(source, operand.stride, n, buffer);
+        if (!needs_copy(operand)) return load_block<S>(source, operand.stride, n, buffer);
         gather(operand, source, n, buffer);
         return buffer;
     } else if constexpr (__is_same(S, compute_t<S>)) {
         Block<S> gathered;  // nothing else: stacks may be small
         const S* numbers = gathered.numbers;
-        if (is_awkward(operand))
+        if (needs_copy(operand))
             gather(operand, source, n, gathered.numbers);
         else
             numbers = load_block<S>(source, operand.stride, n, gathered.numbers);
@@ -61,7 +61,7 @@ const T* load_stored(const Operand& operand, ptrdiff_t begin, ptrdiff_t n, T* bu
     } else {
         Block<S> gathered;
         ptrdiff_t stride = operand.stride;
-        if (is_awkward(operand)) {
+        if (needs_copy(operand)) {
             gather(operand, source, n, gathered.numbers);
             source = reinterpret_cast<const char*>(gathered.numbers);
             stride = sizeof(S);
@@ -77,8 +77,8 @@ const T* load_stored(const Operand& operand, ptrdiff_t begin, ptrdiff_t n, T* bu
     }
 }
 
-// Where the operand's numbers [begin, begin + n) stand as contiguous numbers of type T: in place if they already do,
-// else in the buffer.
+// Where the operand's numbers [begin, begin + n) are found as contiguous numbers of type T: in place if they already
+// do, else in the buffer.
 template <class T>
 const T* load(const Operand& operand, ptrdiff_t begin, ptrdiff_t n, T* buffer) {
     switch (operand.storage) {
@@ -99,7 +99,7 @@ template <class S>
 void store(const compute_t<S>* block, const Operand& operand, ptrdiff_t begin, ptrdiff_t n) {
     char* target = operand.data + begin * operand.stride;
     if (reinterpret_cast<const char*>(block) == target) return;
-    if (is_awkward(operand)) {
+    if (needs_copy(operand)) {
         Block<S> converted;
         store_contiguous(block, converted.numbers, n);
         scatter(converted.numbers, operand, target, n);

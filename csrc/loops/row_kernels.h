@@ -3,9 +3,9 @@
 
 #include "../formulas/registry.h"
 #include "../table.h"
-#include "abreast.h"
+#include "find_first.h"
+#include "interleave.h"
 #include "lanes.h"
-#include "row_search.h"
 #include "storage.h"
 
 NPFUSE_FORMULAS_BEGIN
@@ -53,21 +53,21 @@ template <class Terms, class T>
 // The sum of a row's terms, block by block; to y, where that is not null, they are written, too.
 template <class Terms, class T>
 [[gnu::noinline]] double sum_of_terms(const T* x, Terms terms, T* y, ptrdiff_t n) {
-    T elsewhere[block_length];
+    T scratch[block_length];
     RowSum sum;
     for (ptrdiff_t begin = 0; begin < n; begin += block_length) {
         const ptrdiff_t count = smaller(n - begin, block_length);
-        T* room = y ? y + begin : elsewhere;
-        write_terms(x + begin, terms, room, count);
-        sum.add(room, count);
+        T* buffer = y ? y + begin : scratch;
+        write_terms(x + begin, terms, buffer, count);
+        sum.add(buffer, count);
     }
     return sum.total();
 }
 
-// The sum of the others beside a maximum that dominates so much that its own term would round them away. block(begin,
+// The sum excluding a maximum that dominates so much that its own term would round them away. block(begin,
 // count) is where a part of the row is.
 template <class T, class Block>
-[[gnu::noinline]] double sum_beside_dominant_maximum(Block block, T maximum, ptrdiff_t n) {
+[[gnu::noinline]] double sum_excluding_dominant_maximum(Block block, T maximum, ptrdiff_t n) {
     const SummedTerms<T> terms = SummedTerms<T>::below(maximum);
     bool is_left_out = false;
     T others[block_length];
@@ -76,9 +76,9 @@ template <class T, class Block>
         const ptrdiff_t count = smaller(n - begin, block_length);
         const T* x = block(begin, count);
         write_terms(x, terms, others, count);
-        const ptrdiff_t peak = is_left_out ? count : row_position(x, count, maximum);
-        if (peak < count) {
-            others[peak] = T(0);
+        const ptrdiff_t argmax = is_left_out ? count : find_value(x, count, maximum);
+        if (argmax < count) {
+            others[argmax] = T(0);
             is_left_out = true;
         }
         sum.add(others, count);
@@ -93,15 +93,15 @@ inline T or_nan_of_row(T result, Block block, ptrdiff_t n) {
     for (ptrdiff_t begin = 0; begin < n; begin += block_length) {
         const ptrdiff_t count = smaller(n - begin, block_length);
         const T* x = block(begin, count);
-        const ptrdiff_t place = nan_position(x, count);
+        const ptrdiff_t place = find_nan_in(x, count);
         if (place < count) return x[place];
     }
     return result;
 }
 
 // Each kernel sums up the row, of its terms or otherwise, works out a pair, and makes its result of it: of the terms,
-// which are where the result is to be, or of the inputs. Where the pair is made of the sum beside the maximum, the sum
-// becomes that in between.
+// which are where the result is to be, or of the inputs. Where the pair is made of the sum excluding the maximum, the
+// sum becomes that in between.
 template <class Operation>
 struct SoftmaxRow {
     static constexpr bool leaves_out_maximum = false, is_made_of_terms = true, gives_one_number = false;
@@ -114,7 +114,7 @@ struct SoftmaxRow {
     }
     // Where the terms are to be, if it matters.
     template <class T>
-    NPFUSE_FORMULA static T* room(const T* const*, T* y) {
+    NPFUSE_FORMULA static T* buffer(const T* const*, T* y) {
         return y;
     }
     template <class T>
@@ -139,12 +139,12 @@ struct LogSoftmaxRow {
         return inputs[0];
     }
     template <class T>
-    NPFUSE_FORMULA static T* room(const T* const* inputs, T* y) {
-        return y == inputs[0] ? nullptr : y;  // written twice, y costs less than y and a block beside it
+    NPFUSE_FORMULA static T* buffer(const T* const* inputs, T* y) {
+        return y == inputs[0] ? nullptr : y;  // writing y twice costs less than y and another block
     }
     template <class T>
-    NPFUSE_FORMULA static Pair<T> pair(T maximum, double beside) {
-        return log_of_row_sum(maximum, beside);
+    NPFUSE_FORMULA static Pair<T> pair(T maximum, double excluding_maximum) {
+        return log_of_row_sum(maximum, excluding_maximum);
     }
     template <class T>
     NPFUSE_FORMULA static void finish(const T* const* inputs, T* y, ptrdiff_t n, Pair<T> log_sum) {
@@ -164,12 +164,12 @@ struct LogSumExpRow {
         return inputs[0];
     }
     template <class T>
-    NPFUSE_FORMULA static T* room(const T* const*, T*) {
+    NPFUSE_FORMULA static T* buffer(const T* const*, T*) {
         return nullptr;
     }
     template <class T>
-    NPFUSE_FORMULA static Pair<T> pair(T maximum, double beside) {
-        return {log_sum_exp(maximum, beside), T(0)};
+    NPFUSE_FORMULA static Pair<T> pair(T maximum, double excluding_maximum) {
+        return {log_sum_exp(maximum, excluding_maximum), T(0)};
     }
     template <class T>
     NPFUSE_FORMULA static void finish(const T* const* inputs, T* y, ptrdiff_t n, Pair<T> result) {
@@ -228,19 +228,19 @@ NPFUSE_FORMULA void sum_rows_of_terms(const Inputs* in, T* const* out, ptrdiff_t
     for (ptrdiff_t r = 0; r < rows; ++r) maxima[r] = row_maximum(Kernel::scores(in[r]), n);
     if (n > block_length) {
         for (ptrdiff_t r = 0; r < rows; ++r)
-            sums[r] = sum_of_terms(Kernel::scores(in[r]), Terms::below(maxima[r]), Kernel::room(in[r], out[r]), n);
+            sums[r] = sum_of_terms(Kernel::scores(in[r]), Terms::below(maxima[r]), Kernel::buffer(in[r], out[r]), n);
         return;
     }
-    T elsewhere[2 * block_length];
-    const auto room = [&](ptrdiff_t r) __attribute__((always_inline)) {
-        T* const wanted = Kernel::room(in[r], out[r]);
-        return wanted ? wanted : elsewhere + r * n;
+    T scratch[2 * block_length];
+    const auto buffer = [&](ptrdiff_t r) __attribute__((always_inline)) {
+        T* const wanted = Kernel::buffer(in[r], out[r]);
+        return wanted ? wanted : scratch + r * n;
     };
-    for (ptrdiff_t r = 0; r < rows; ++r) write_terms(Kernel::scores(in[r]), Terms::below(maxima[r]), room(r), n);
-    for (ptrdiff_t r = 0; r < rows; ++r) sums[r] = LaneSum::of(room(r), n);
+    for (ptrdiff_t r = 0; r < rows; ++r) write_terms(Kernel::scores(in[r]), Terms::below(maxima[r]), buffer(r), n);
+    for (ptrdiff_t r = 0; r < rows; ++r) sums[r] = LaneSum::of(buffer(r), n);
 }
 
-// How many rows are taken side by side: as many as a cache holds of them.
+// How many rows are interleaved: as many as a cache holds of them.
 inline constexpr ptrdiff_t most_rows_at_once = 8;
 inline ptrdiff_t rows_at_once(ptrdiff_t n) {
     return n <= 2 * block_length / most_rows_at_once ? most_rows_at_once : n <= block_length ? 2 : 1;
@@ -280,11 +280,11 @@ void run_row_kernel(const Matrix<T>* operands, const Matrix<T>& output, ptrdiff_
             for (ptrdiff_t r = 0; r < count; ++r) sums[r] = RowSum::of(n, Kernel::summand(in[r]));
         if constexpr (Kernel::leaves_out_maximum) {
             for_each_of<most>(at_once, [&](ptrdiff_t r) __attribute__((always_inline)) {
-                sums[r] = SummedTerms<T>::below(maxima[r]).beside(maxima[r], sums[r]);
+                sums[r] = SummedTerms<T>::below(maxima[r]).excluding_maximum(maxima[r], sums[r]);
             });
             for (ptrdiff_t r = 0; r < count; ++r)
-                if (sums[r] < lost_beside_one<T>)
-                    sums[r] = sum_beside_dominant_maximum(
+                if (sums[r] < lost_in_sum_with_one<T>)
+                    sums[r] = sum_excluding_dominant_maximum(
                         [x = in[r][0]](ptrdiff_t begin, ptrdiff_t) { return x + begin; }, maxima[r], n);
         }
         T pair_hi[most], pair_lo[most];

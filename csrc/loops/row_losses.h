@@ -5,9 +5,9 @@
 #include "../formulas/registry.h"
 #include "../table.h"
 #include "elementwise.h"
+#include "find_first.h"
 #include "narrow_row_losses.h"
 #include "row_kernels.h"
-#include "row_search.h"
 #include "row_tiles.h"
 #include "runs.h"
 
@@ -52,7 +52,7 @@ public:
 
     NPFUSE_FORMULA void look_for_maximum(const RowLossCall& call, const LossRow<T>& row) {
         take(call, row, row_maximum(row.x, call.classes));
-        peak_ = row_position(row.x, call.classes, maximum_);
+        argmax_ = find_value(row.x, call.classes, maximum_);
     }
     inline void look_for_maximum(const RowLossCall& call, const LossRow<T>& row, const Runs& runs) {
         const T* x = row.x;
@@ -60,10 +60,10 @@ public:
              runs.combined(
                  x[0], [=](ptrdiff_t begin, ptrdiff_t end) { return larger_maximum(x[0], x + begin, end - begin); },
                  [](T a, T b) { return b > a ? b : a; }));
-        peak_ = runs.combined(
+        argmax_ = runs.combined(
             call.classes,
             [=, n = call.classes, maximum = maximum_](ptrdiff_t begin, ptrdiff_t end) {
-                const ptrdiff_t place = begin + row_position(x + begin, end - begin, maximum);
+                const ptrdiff_t place = begin + find_value(x + begin, end - begin, maximum);
                 return place < end ? place : n;
             },
             [](ptrdiff_t a, ptrdiff_t b) { return b < a ? b : a; });
@@ -81,18 +81,18 @@ public:
         if (!has_label(call)) return;
         weight_ = call.class_weights ? call.class_weights[row_.label] : 1;
         const double target = weight_ * kept(call);
-        (row_.label == peak_ ? sums.target_at_peak : sums.target_elsewhere) += target;
+        (row_.label == argmax_ ? sums.target_at_argmax : sums.target_excluding_argmax) += target;
         sums.distance += target == 0 ? 0 : target * (wide(maximum_) - wide(row_.x[row_.label]));
     }
 
-    // All terms, where the gradient will be if it is wanted, or else in a room for them; then their sum.
-    NPFUSE_FORMULA void write_all_terms(const RowLossCall& call, T* room) const {
-        T* terms = row_.gradient ? row_.gradient : room;
+    // All terms, where the gradient will be if it is wanted, otherwise in a buffer; then their sum.
+    NPFUSE_FORMULA void write_all_terms(const RowLossCall& call, T* buffer) const {
+        T* terms = row_.gradient ? row_.gradient : buffer;
         write_terms(row_.x, RowTerms<T>::below(maximum_), terms, call.classes);
-        if (peak_ < call.classes) terms[peak_] = T(0);
+        if (argmax_ < call.classes) terms[argmax_] = T(0);
     }
-    NPFUSE_FORMULA void sum_up_all_terms(const RowLossCall& call, const T* room) {
-        rest_ = LaneSum::of(row_.gradient ? row_.gradient : room, call.classes);
+    NPFUSE_FORMULA void sum_up_all_terms(const RowLossCall& call, const T* buffer) {
+        rest_ = LaneSum::of(row_.gradient ? row_.gradient : buffer, call.classes);
     }
 
     // The same of a long row, block by block.
@@ -105,7 +105,7 @@ public:
                 const ptrdiff_t count = smaller(end - begin, block_length);
                 T* terms = row_.gradient ? row_.gradient + begin : scratch;
                 write_terms(row_.x + begin, row_terms, terms, count);
-                if (begin <= peak_ && peak_ < begin + count) terms[peak_ - begin] = T(0);
+                if (begin <= argmax_ && argmax_ < begin + count) terms[argmax_ - begin] = T(0);
                 rest.add(terms, count);
             }
             return rest.total();
@@ -129,7 +129,7 @@ public:
             });
         if (has_label(call))
             gradient[row_.label] = T(term_at_label * factor - weight_ * (kept(call) + share(call)) * call.scale);
-        if (peak_ < call.classes) gradient[peak_] = T(sums.peak_gradient() * call.scale);
+        if (argmax_ < call.classes) gradient[argmax_] = T(sums.argmax_gradient() * call.scale);
     }
 
 private:
@@ -180,9 +180,9 @@ private:
                     for (ptrdiff_t i = 0; i < count; ++i)
                         distances[i] = targets[i] == T(0) ? 0 : wide(targets[i]) * (maximum - wide(x[begin + i]));
                     distance.add(distances, count);
-                    if (begin <= peak_ && peak_ < begin + count) {
-                        sums.target_at_peak = wide(targets[peak_ - begin]);  // by one thread alone
-                        targets[peak_ - begin] = T(0);
+                    if (begin <= argmax_ && argmax_ < begin + count) {
+                        sums.target_at_argmax = wide(targets[argmax_ - begin]);  // by one thread alone
+                        targets[argmax_ - begin] = T(0);
                     }
                     target.add(targets, count);
                 }
@@ -190,12 +190,12 @@ private:
             },
             [](Sums a, Sums b) { return Sums{a.target + b.target, a.distance + b.distance}; });
         sums.distance = total.distance;
-        sums.target_elsewhere = total.target;
+        sums.target_excluding_argmax = total.target;
     }
 
     LossRow<T> row_;
     T maximum_;
-    ptrdiff_t peak_;
+    ptrdiff_t argmax_;
     double weight_ = 1, rest_;
 };
 
@@ -205,7 +205,7 @@ inline void normalised_loss_rows(const RowLossCall& call, const LossRow<T>* rows
                                  typename Operation::Row* sums, const RunSharing* sharing) {
     const ptrdiff_t n = call.classes, at_once = rows_at_once(n);
     const Runs runs(n, sharing);
-    T elsewhere[2 * block_length];
+    T scratch[2 * block_length];
     NormalisedLossRow<Operation, T> work[most_rows_at_once];
     for (ptrdiff_t first = 0; first < count; first += at_once) {
         const ptrdiff_t group = smaller(count - first, at_once);
@@ -218,8 +218,8 @@ inline void normalised_loss_rows(const RowLossCall& call, const LossRow<T>* rows
         }
         for (ptrdiff_t r = 0; r < group; ++r) work[r].sum_up_targets(call, runs);
         if (n <= block_length) {
-            for (ptrdiff_t r = 0; r < group; ++r) work[r].write_all_terms(call, elsewhere + r * n);
-            for (ptrdiff_t r = 0; r < group; ++r) work[r].sum_up_all_terms(call, elsewhere + r * n);
+            for (ptrdiff_t r = 0; r < group; ++r) work[r].write_all_terms(call, scratch + r * n);
+            for (ptrdiff_t r = 0; r < group; ++r) work[r].sum_up_all_terms(call, scratch + r * n);
         } else {
             for (ptrdiff_t r = 0; r < group; ++r) work[r].sum_up_terms(runs);
         }
@@ -309,7 +309,7 @@ double run_row_loss(const RowLossCall& call, ptrdiff_t begin, ptrdiff_t end, voi
 }
 
 inline void weigh_rows(const RowLossCall& call, ptrdiff_t first, ptrdiff_t count, const Runs& runs,
-                       Across<double>& weights) {
+                       ColumnTile<double>& weights) {
     const RowView& rows = call.probabilities;
     char* starts[row_loss_tile];
     row_starts(rows, first, count, starts);
@@ -335,7 +335,7 @@ inline double weigh_probabilities(const RowLossCall& call, ptrdiff_t begin, ptrd
     double sum = 0;
     for (ptrdiff_t first = begin; first < end; first += row_loss_tile) {
         const ptrdiff_t count = end - first < row_loss_tile ? end - first : row_loss_tile;
-        Across<double> weights;
+        ColumnTile<double> weights;
         if (call.classes <= narrow_limit<double>)
             weigh_narrow_rows(call, first, count, weights);
         else

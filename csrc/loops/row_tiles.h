@@ -1,4 +1,4 @@
-// Rows of any layout, a tile of them at a time, into memory where they stand one after the other or side by side, and
+// Rows of any layout, a tile of them at a time, into contiguous rows or transposed, and
 // back.
 #pragma once
 
@@ -7,7 +7,7 @@
 
 NPFUSE_FORMULAS_BEGIN
 
-// Rows of at most so many elements are taken side by side; of doubles as many as keep a tile of them on a small stack.
+// Rows of at most so many elements are transposed; of doubles as many as keep a tile of them on a small stack.
 template <class T>
 inline constexpr ptrdiff_t narrow_limit = sizeof(T) == 4 ? 111 : 96;
 
@@ -20,7 +20,7 @@ inline void row_starts(const RowView& rows, ptrdiff_t first, ptrdiff_t count, ch
         for (ptrdiff_t r = 0; r < count; ++r) starts[r] = rows.starts.data + (first + r) * rows.starts.strides[0];
         return;
     }
-    for_each_stretch(rows.starts, first, count, [&](char* start, ptrdiff_t stride, ptrdiff_t position, ptrdiff_t n) {
+    for_each_run(rows.starts, first, count, [&](char* start, ptrdiff_t stride, ptrdiff_t position, ptrdiff_t n) {
         for (ptrdiff_t i = 0; i < n; ++i) starts[position + i] = start + i * stride;
     });
 }
@@ -72,12 +72,12 @@ inline void store_rows(const T* tile, const RowView& rows, char* const* starts, 
 
 // Element i of every row of a tile.
 template <class T>
-using Across = T[row_loss_tile];
+using ColumnTile = T[row_loss_tile];
 
 // By way of copies in the computing type. Not inlined, so that these do not count for the caller's stack frame.
 template <class T>
-[[gnu::noinline]] void load_converted_across(const RowView& rows, char* const* starts, ptrdiff_t count, ptrdiff_t n,
-                                             Across<T>* tile) {
+[[gnu::noinline]] void load_converted_transposed(const RowView& rows, char* const* starts, ptrdiff_t count, ptrdiff_t n,
+                                                 ColumnTile<T>* tile) {
     alignas(64) T copies[row_loss_tile][narrow_limit<T>];
     const T* sources[row_loss_tile];
     for (ptrdiff_t r = 0; r < row_loss_tile; ++r) {
@@ -88,8 +88,8 @@ template <class T>
 }
 
 template <class T>
-[[gnu::noinline]] void store_converted_across(const Across<T>* tile, const RowView& rows, char* const* starts,
-                                              ptrdiff_t count, ptrdiff_t n) {
+[[gnu::noinline]] void store_converted_transposed(const ColumnTile<T>* tile, const RowView& rows, char* const* starts,
+                                                  ptrdiff_t count, ptrdiff_t n) {
     alignas(64) T copies[row_loss_tile][narrow_limit<T>];
     T* targets[row_loss_tile];
     for (ptrdiff_t r = 0; r < row_loss_tile; ++r) targets[r] = copies[r];
@@ -99,7 +99,7 @@ template <class T>
 
 // Rows that a tile has beyond count are copies of the first.
 template <class T>
-inline void load_across(const RowView& rows, ptrdiff_t first, ptrdiff_t count, ptrdiff_t n, Across<T>* tile) {
+inline void load_transposed(const RowView& rows, ptrdiff_t first, ptrdiff_t count, ptrdiff_t n, ColumnTile<T>* tile) {
     char* starts[row_loss_tile];
     row_starts(rows, first, count, starts);
     ptrdiff_t step;
@@ -110,14 +110,15 @@ inline void load_across(const RowView& rows, ptrdiff_t first, ptrdiff_t count, p
         }
         return;
     }
-    if (!has_direct_rows<T>(rows)) return load_converted_across(rows, starts, count, n, tile);
+    if (!has_direct_rows<T>(rows)) return load_converted_transposed(rows, starts, count, n, tile);
     const T* sources[row_loss_tile];
     for (ptrdiff_t r = 0; r < row_loss_tile; ++r) sources[r] = reinterpret_cast<const T*>(starts[r < count ? r : 0]);
     transpose_rows(sources, n, tile);
 }
 
 template <class T>
-inline void store_across(const Across<T>* tile, const RowView& rows, ptrdiff_t first, ptrdiff_t count, ptrdiff_t n) {
+inline void store_transposed(const ColumnTile<T>* tile, const RowView& rows, ptrdiff_t first, ptrdiff_t count,
+                             ptrdiff_t n) {
     char* starts[row_loss_tile];
     row_starts(rows, first, count, starts);
     ptrdiff_t step;
@@ -126,7 +127,7 @@ inline void store_across(const Across<T>* tile, const RowView& rows, ptrdiff_t f
             store_number(tile[i], rows.starts.number, starts[0] + i * rows.stride, step, count);
         return;
     }
-    if (!has_direct_rows<T>(rows)) return store_converted_across(tile, rows, starts, count, n);
+    if (!has_direct_rows<T>(rows)) return store_converted_transposed(tile, rows, starts, count, n);
     T unwanted[narrow_limit<T>];
     T* targets[row_loss_tile];
     for (ptrdiff_t r = 0; r < row_loss_tile; ++r) targets[r] = r < count ? reinterpret_cast<T*>(starts[r]) : unwanted;

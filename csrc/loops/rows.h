@@ -33,7 +33,7 @@ struct RowsOperand {
     }
 };
 
-// A tile whose rows stand side by side, from and to memory where they do.
+// A tile of rows that are columns, from and to memory where they are.
 template <class S>
 inline void load_columns(const RowsOperand& operand, ptrdiff_t first, ptrdiff_t rows,
                          const Matrix<compute_t<S>>& tile) {
@@ -115,9 +115,9 @@ inline void run_long_rows(const RowKernel& kernel, const RowsOperand* operand, p
     }
 }
 
-// Rows that stand side by side: in place, or, half types, through scratch.
+// Rows that are columns in memory: in place, or, half types, through scratch.
 template <class S>
-inline void run_side_by_side(const RowKernel& kernel, const RowsOperand* operand, ptrdiff_t rows, ptrdiff_t n,
+inline void run_column_tiles(const RowKernel& kernel, const RowsOperand* operand, ptrdiff_t rows, ptrdiff_t n,
                              compute_t<S>* scratch, ptrdiff_t tile_rows) {
     using T = compute_t<S>;
     const int output = kernel.inputs;
@@ -138,9 +138,9 @@ inline void run_side_by_side(const RowKernel& kernel, const RowsOperand* operand
     }
 }
 
-// One by one, short rows would hardly fill the registers: a tile of them is turned on its side. From these lengths on
+// One by one, short rows would hardly fill the registers: a tile of them is transposed. From these lengths on
 // (measured on Zen 4) that takes longer than it saves, the less there is to compute.
-inline constexpr ptrdiff_t longest_turned = 31, longest_turned_back = 15;
+inline constexpr ptrdiff_t longest_transposed = 31, longest_transposed_backward = 15;
 
 // A tile of such rows, each operand's elements j behind one another; those that it has beyond count are copies of the
 // first row.
@@ -148,9 +148,9 @@ template <class S>
 class TransposedTile {
 public:
     using T = compute_t<S>;
-    using Across = T[row_tile];
+    using ColumnTile = T[row_tile];
 
-    void load(const RowsOperand& operand, ptrdiff_t first, ptrdiff_t count, Across* tile) {
+    void load(const RowsOperand& operand, ptrdiff_t first, ptrdiff_t count, ColumnTile* tile) {
         if (operand.is_direct<S>() || is_converted) {
             if constexpr (is_converted) load_rows<S>(operand, first, count, copies_);
             const T* rows[row_tile];
@@ -164,9 +164,9 @@ public:
         }
     }
 
-    void store(const Across* tile, const RowsOperand& operand, ptrdiff_t first, ptrdiff_t count) {
+    void store(const ColumnTile* tile, const RowsOperand& operand, ptrdiff_t first, ptrdiff_t count) {
         if (operand.is_direct<S>() || is_converted) {
-            T unwanted[longest_turned];
+            T unwanted[longest_transposed];
             T* rows[row_tile];
             for (ptrdiff_t r = 0; r < row_tile; ++r) rows[r] = r < count ? row_at(operand, first, r) : unwanted;
             transpose_columns(tile, operand.length, rows);
@@ -186,16 +186,16 @@ private:
         return copies_ + r * operand.length;
     }
 
-    alignas(64) T copies_[is_converted ? row_tile * longest_turned : 1];
+    alignas(64) T copies_[is_converted ? row_tile * longest_transposed : 1];
 };
 
 // In place, but for a result of one number in each row.
 template <class S>
-[[gnu::noinline]] void run_turned(const RowKernel& kernel, const RowsOperand* operand, ptrdiff_t first, ptrdiff_t count,
-                                  ptrdiff_t n) {
+[[gnu::noinline]] void run_transposed(const RowKernel& kernel, const RowsOperand* operand, ptrdiff_t first,
+                                      ptrdiff_t count, ptrdiff_t n) {
     using T = compute_t<S>;
-    static_assert(2 * longest_turned_back <= longest_turned + 1);
-    alignas(64) T numbers[longest_turned + 2][row_tile];
+    static_assert(2 * longest_transposed_backward <= longest_transposed + 1);
+    alignas(64) T numbers[longest_transposed + 2][row_tile];
     TransposedTile<S> tile;
     const int output = kernel.inputs;
     Matrix<T> columns[max_operands];
@@ -246,16 +246,16 @@ void run_rows(const RowKernel& kernel, char* const* operands, const ptrdiff_t* r
         operand[i] = {operands[i], row_strides[i], element_strides[i], kernel.along_row[i] ? n : 1};
     if (sharing) return run_long_rows<S>(kernel, operand, 0, rows, n, sharing);
     const RowLayout layout = row_layout(kernel, sizeof(S), __is_same(S, T), row_strides, element_strides, rows, n);
-    const bool needs_scratch = layout == RowLayout::other || (layout == RowLayout::side_by_side && !__is_same(S, T));
+    const bool needs_scratch = layout == RowLayout::other || (layout == RowLayout::columns && !__is_same(S, T));
     const ptrdiff_t tile_rows = needs_scratch ? scratch_rows : row_tile;
     T* const numbers = static_cast<T*>(scratch);
-    if (layout == RowLayout::side_by_side && tile_rows > 0)
-        return run_side_by_side<S>(kernel, operand, rows, n, numbers, tile_rows);
-    const bool is_short = 0 < n && n <= kernel.longest_turned;
+    if (layout == RowLayout::columns && tile_rows > 0)
+        return run_column_tiles<S>(kernel, operand, rows, n, numbers, tile_rows);
+    const bool is_short = 0 < n && n <= kernel.longest_transposed;
     for (ptrdiff_t first = 0; first < rows; first += row_tile) {
         const ptrdiff_t count = smaller(rows - first, row_tile);
         if (is_short && count > row_tile / 2)
-            run_turned<S>(kernel, operand, first, count, n);
+            run_transposed<S>(kernel, operand, first, count, n);
         else if (tile_rows > 0)
             run_tiles<S>(kernel, operand, first, count, n, numbers, tile_rows);
         else
@@ -269,7 +269,7 @@ constexpr RowKernel backward_from_output() {
     return {"(n),(n)->(n)",
             2,
             {true, true, true},
-            longest_turned_back,
+            longest_transposed_backward,
             run_row_kernel<Row, 2, float>,
             run_row_kernel<Row, 2, double>,
             backward_from_output_columns<Operation, float>,
@@ -288,7 +288,7 @@ constexpr RowOperation row_operation() {
                 {"(n)->(n)",
                  1,
                  {true, true},
-                 longest_turned,
+                 longest_transposed,
                  run_row_kernel<Row, 1, float>,
                  run_row_kernel<Row, 1, double>,
                  softmax_columns<Normalised, float>,
@@ -303,7 +303,7 @@ constexpr RowOperation row_operation() {
                 {"(n)->(n)",
                  1,
                  {true, true},
-                 longest_turned,
+                 longest_transposed,
                  run_row_kernel<Row, 1, float>,
                  run_row_kernel<Row, 1, double>,
                  log_softmax_columns<Operation, float>,
@@ -318,7 +318,7 @@ constexpr RowOperation row_operation() {
                 {"(n)->()",
                  1,
                  {true, false},
-                 longest_turned,
+                 longest_transposed,
                  run_row_kernel<LogSumExpRow, 1, float>,
                  run_row_kernel<LogSumExpRow, 1, double>,
                  logsumexp_columns<Operation, float>,
@@ -328,7 +328,7 @@ constexpr RowOperation row_operation() {
                 {"(),(n)->(n)",
                  2,
                  {false, true, true},
-                 longest_turned,
+                 longest_transposed,
                  run_row_kernel<Backward, 2, float>,
                  run_row_kernel<Backward, 2, double>,
                  logsumexp_backward_columns<Operation, float>,

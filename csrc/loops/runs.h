@@ -26,8 +26,8 @@ public:
             each([&](ptrdiff_t begin, ptrdiff_t end) { result = combine(result, number_of(begin, end)); });
             return result;
         }
-        static_assert(sizeof(Number) <= run_room);
-        Number* const numbers = static_cast<Number*>(sharing_->room);
+        static_assert(sizeof(Number) <= run_buffer_size);
+        Number* const numbers = static_cast<Number*>(sharing_->buffer);
         each([&](ptrdiff_t begin, ptrdiff_t end) { numbers[begin / run_length] = number_of(begin, end); });
         for (ptrdiff_t run = 0; run < run_count(n_); ++run) result = combine(result, numbers[run]);
         return result;

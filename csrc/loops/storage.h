@@ -16,7 +16,7 @@
 
 NPFUSE_FORMULAS_BEGIN
 
-// Elements per block: a handful of blocks fit the smallest L1 cache beside each other.
+// Elements per block: a handful of blocks fit into the smallest L1 cache together.
 inline constexpr ptrdiff_t block_length = 1024;
 
 // Blocks of one length for so many operands, in memory of a fixed size: the stacks of some systems' threads are small,
@@ -199,8 +199,8 @@ template <>
 
 #endif
 
-// Where n numbers starting at source, stride bytes apart, stand as contiguous numbers of the computing type: in place
-// when they already do, else in the buffer.
+// Where n numbers starting at source, stride bytes apart, are found as contiguous numbers of the computing type: in
+// place when they already do, else in the buffer.
 template <class S>
 [[gnu::noinline]] const compute_t<S>* load_block(const char* source, ptrdiff_t stride, ptrdiff_t n,
                                                  compute_t<S>* buffer) {

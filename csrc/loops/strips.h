@@ -1,6 +1,6 @@
 // How formulas run over contiguous arrays when each of their parameters is one number, which then stays in a register.
 //
-// Brief formulas run so over half types, too: a strip at a time is converted, computed and converted back in registers,
+// Cheap formulas run so over half types, too: a strip at a time is converted, computed and converted back in registers,
 // where passes over blocks in memory would take longer than the formula itself.
 #pragma once
 
@@ -126,9 +126,9 @@ ptrdiff_t run_strips(char* const* operands, ptrdiff_t n) {
     if constexpr (__is_same(S, T)) {
         const auto formula = [&](auto... x) __attribute__((always_inline)) { return strips.apply(x...); };
         if constexpr (strips.arrays == 1)
-            return apply_to_whole_chunks<Formula::abreast>(formula, n, y, strips.array(0));
+            return apply_to_whole_chunks<Formula::interleaved>(formula, n, y, strips.array(0));
         else
-            return apply_to_whole_chunks<Formula::abreast>(formula, n, y, strips.array(0), strips.array(1));
+            return apply_to_whole_chunks<Formula::interleaved>(formula, n, y, strips.array(0), strips.array(1));
     } else {
         const ptrdiff_t whole = n & -strip<T>;
         for (ptrdiff_t begin = 0; begin < whole; begin += strip<T>) strips.convert(begin);

@@ -1,9 +1,10 @@
-// Rows of numbers turned into columns and back, a square as wide as a vector at a time; short rows by smaller squares.
+// Rows of numbers transposed to columns and back, a square as wide as a vector at a time; short rows by smaller
+// squares.
 #pragma once
 
 #include <stddef.h>
 
-#include "indices.h"
+#include "index_sequence.h"
 
 NPFUSE_FORMULAS_BEGIN
 
@@ -28,7 +29,7 @@ public:
 #pragma GCC unroll 16
 #endif
         for (int i = 0; i < size; ++i)
-            if (!(i & step)) exchange<step>(lines_[i], lines_[i + step], typename IndicesUpTo<size>::type());
+            if (!(i & step)) exchange<step>(lines_[i], lines_[i + step], typename MakeIndexSequence<size>::type());
         if constexpr (2 * step < size) transpose<2 * step>();
     }
 
@@ -37,7 +38,7 @@ private:
     typedef T Line __attribute__((vector_size(bytes)));
 
     template <int step, int... lane>
-    [[gnu::always_inline]] static void exchange(Line& a, Line& b, Indices<lane...>) {
+    [[gnu::always_inline]] static void exchange(Line& a, Line& b, IndexSequence<lane...>) {
         const Line first = chosen<(lane & step ? size + lane - step : lane)...>(a, b);
         b = chosen<(lane & step ? size + lane : lane + step)...>(a, b);
         a = first;
@@ -57,17 +58,18 @@ private:
     Line lines_[size];
 };
 
-// Calls turn(size, i) with the first numbers of the largest squares that rows of n numbers are long enough for: the
-// last one overlaps the one before. Calls one_by_one for the numbers of a row too short for any.
-template <class T, int size = line_bytes / int(sizeof(T)), class Turn, class OneByOne>
-[[gnu::always_inline]] inline void for_each_square(ptrdiff_t n, Turn turn, OneByOne one_by_one) {
+// Calls transpose_square(size, i) with the first numbers of the largest squares that rows of n numbers are long enough
+// for: the last one overlaps the one before. Calls one_by_one for the numbers of a row too short for any.
+template <class T, int size = line_bytes / int(sizeof(T)), class TransposeSquare, class OneByOne>
+[[gnu::always_inline]] inline void for_each_square(ptrdiff_t n, TransposeSquare transpose_square, OneByOne one_by_one) {
     constexpr int smallest_line = 16;
     if (n >= size) {
-        const auto place = [turn](ptrdiff_t i) __attribute__((always_inline)) { turn(Known<size>(), i); };
+        const auto place = [transpose_square](ptrdiff_t i)
+                               __attribute__((always_inline)) { transpose_square(IndexConstant<size>(), i); };
         for (ptrdiff_t i = 0; i < n - size; i += size) place(i);
         place(n - size);
     } else if constexpr (size * int(sizeof(T)) > smallest_line) {
-        for_each_square<T, size / 2>(n, turn, one_by_one);
+        for_each_square<T, size / 2>(n, transpose_square, one_by_one);
     } else {
         for (ptrdiff_t i = 0; i < n; ++i) one_by_one(i);
     }
@@ -76,7 +78,7 @@ template <class T, int size = line_bytes / int(sizeof(T)), class Turn, class One
 // Number i of row r to tile[i][r].
 template <ptrdiff_t width, class T>
 inline void transpose_rows(const T* const* rows, ptrdiff_t n, T (*tile)[width]) {
-    const auto turn = [=](auto size, ptrdiff_t i) __attribute__((always_inline)) {
+    const auto transpose_square = [=](auto size, ptrdiff_t i) __attribute__((always_inline)) {
         for (ptrdiff_t r = 0; r < width; r += size) {
             Square<T, size> square;
             for (int k = 0; k < size; ++k) square.load(k, rows[r + k] + i);
@@ -84,14 +86,14 @@ inline void transpose_rows(const T* const* rows, ptrdiff_t n, T (*tile)[width]) 
             for (int k = 0; k < size; ++k) square.store(k, tile[i + k] + r);
         }
     };
-    for_each_square<T>(n, turn, [=](ptrdiff_t i) __attribute__((always_inline)) {
+    for_each_square<T>(n, transpose_square, [=](ptrdiff_t i) __attribute__((always_inline)) {
         for (ptrdiff_t r = 0; r < width; ++r) tile[i][r] = rows[r][i];
     });
 }
 
 template <ptrdiff_t width, class T>
 inline void transpose_columns(const T (*tile)[width], ptrdiff_t n, T* const* rows) {
-    const auto turn = [=](auto size, ptrdiff_t i) __attribute__((always_inline)) {
+    const auto transpose_square = [=](auto size, ptrdiff_t i) __attribute__((always_inline)) {
         for (ptrdiff_t r = 0; r < width; r += size) {
             Square<T, size> square;
             for (int k = 0; k < size; ++k) square.load(k, tile[i + k] + r);
@@ -99,7 +101,7 @@ inline void transpose_columns(const T (*tile)[width], ptrdiff_t n, T* const* row
             for (int k = 0; k < size; ++k) square.store(k, rows[r + k] + i);
         }
     };
-    for_each_square<T>(n, turn, [=](ptrdiff_t i) __attribute__((always_inline)) {
+    for_each_square<T>(n, transpose_square, [=](ptrdiff_t i) __attribute__((always_inline)) {
         for (ptrdiff_t r = 0; r < width; ++r) rows[r][i] = tile[i][r];
     });
 }

@@ -82,7 +82,7 @@ inline void sweep(const Prepared<Formula, T> by, T* p, const T* g, T* const* sta
             T x = a[i];
             const T delta = Formula::step(by.scalars, incoming<extra>(by, g[i], p[i]), x);
             p[i] = outgoing<extra>(by, p[i], delta);
-            a[i] = settled(x);
+            a[i] = flush_subnormals(x);
         }
     } else if constexpr (state_count == 2) {
         T *a = states[0], *b = states[1];
@@ -91,8 +91,8 @@ inline void sweep(const Prepared<Formula, T> by, T* p, const T* g, T* const* sta
             T x = a[i], y = b[i];
             const T delta = Formula::step(by.scalars, incoming<extra>(by, g[i], p[i]), x, y);
             p[i] = outgoing<extra>(by, p[i], delta);
-            a[i] = settled(x);
-            b[i] = settled(y);
+            a[i] = flush_subnormals(x);
+            b[i] = flush_subnormals(y);
         }
     } else {
         static_assert(state_count == 3);
@@ -102,9 +102,9 @@ inline void sweep(const Prepared<Formula, T> by, T* p, const T* g, T* const* sta
             T x = a[i], y = b[i], z = c[i];
             const T delta = Formula::step(by.scalars, incoming<extra>(by, g[i], p[i]), x, y, z);
             p[i] = outgoing<extra>(by, p[i], delta);
-            a[i] = settled(x);
-            b[i] = settled(y);
-            c[i] = settled(z);
+            a[i] = flush_subnormals(x);
+            b[i] = flush_subnormals(y);
+            c[i] = flush_subnormals(z);
         }
     }
 }
@@ -177,8 +177,8 @@ void run_update(const Optimizer& optimizer, const PreparedUpdate& prepared, cons
     constexpr ptrdiff_t length = block_length * sizeof(float) / sizeof(T);
     alignas(64) T parameter_buffer[length], gradient_buffer[length], state_buffers[max_states][length];
     for (ptrdiff_t begin = 0; begin < n;) {
-        const ptrdiff_t room = length - (operands.first + begin) % length;
-        const ptrdiff_t count = n - begin < room ? n - begin : room;
+        const ptrdiff_t remaining = length - (operands.first + begin) % length;
+        const ptrdiff_t count = n - begin < remaining ? n - begin : remaining;
         T* parameter = const_cast<T*>(load(operands.parameter, begin, count, parameter_buffer));
         const T* gradient = load(operands.gradient, begin, count, gradient_buffer);
         for (int k = 0; k < state_count; ++k)

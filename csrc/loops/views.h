@@ -9,10 +9,10 @@ NPFUSE_FORMULAS_BEGIN
 template <class T>
 inline constexpr Number number_of = sizeof(T) == sizeof(double) ? Number::float64 : Number::float32;
 
-// Where elements [begin, begin + count) lie in memory, as stretches of one stride: visit(address, stride, position,
+// Where elements [begin, begin + count) lie in memory, as runs of constant stride: visit(address, stride, position,
 // length), position counted from begin.
 template <class Visit>
-inline void for_each_stretch(const View& view, ptrdiff_t begin, ptrdiff_t count, Visit visit) {
+inline void for_each_run(const View& view, ptrdiff_t begin, ptrdiff_t count, Visit visit) {
     const int last = view.dimensions - 1;
     const ptrdiff_t length = view.shape[last], stride = view.strides[last];
     ptrdiff_t index[max_dimensions];
@@ -26,9 +26,9 @@ inline void for_each_stretch(const View& view, ptrdiff_t begin, ptrdiff_t count,
     ptrdiff_t column = begin % length;
     for (ptrdiff_t position = 0; position < count;) {
         const ptrdiff_t left = count - position;
-        const ptrdiff_t stretch = length - column < left ? length - column : left;
-        visit(row + column * stride, stride, position, stretch);
-        position += stretch;
+        const ptrdiff_t run = length - column < left ? length - column : left;
+        visit(row + column * stride, stride, position, run);
+        position += run;
         column = 0;
         for (int d = last - 1; d >= 0; --d) {
             row += view.strides[d];
@@ -59,7 +59,7 @@ NPFUSE_FORMULA T convert(S x) {
 }
 
 template <class S, class T>
-inline void load_stretch(const char* source, ptrdiff_t stride, T* target, ptrdiff_t n) {
+inline void load_run(const char* source, ptrdiff_t stride, T* target, ptrdiff_t n) {
     const S* contiguous = reinterpret_cast<const S*>(source);
     if (stride == 0) {
         const T value = convert<S, T>(*contiguous);
@@ -78,29 +78,29 @@ template <class T>
 inline void load_number(Number number, const char* source, ptrdiff_t stride, T* target, ptrdiff_t n) {
     switch (number) {
         case Number::float16:
-            return load_stretch<float16>(source, stride, target, n);
+            return load_run<float16>(source, stride, target, n);
         case Number::bfloat16:
-            return load_stretch<bfloat16>(source, stride, target, n);
+            return load_run<bfloat16>(source, stride, target, n);
         case Number::float32:
-            return load_stretch<float>(source, stride, target, n);
+            return load_run<float>(source, stride, target, n);
         case Number::float64:
-            return load_stretch<double>(source, stride, target, n);
+            return load_run<double>(source, stride, target, n);
         case Number::int8:
-            return load_stretch<int8_t>(source, stride, target, n);
+            return load_run<int8_t>(source, stride, target, n);
         case Number::uint8:
-            return load_stretch<uint8_t>(source, stride, target, n);
+            return load_run<uint8_t>(source, stride, target, n);
         case Number::int16:
-            return load_stretch<int16_t>(source, stride, target, n);
+            return load_run<int16_t>(source, stride, target, n);
         case Number::uint16:
-            return load_stretch<uint16_t>(source, stride, target, n);
+            return load_run<uint16_t>(source, stride, target, n);
         case Number::int32:
-            return load_stretch<int32_t>(source, stride, target, n);
+            return load_run<int32_t>(source, stride, target, n);
         case Number::uint32:
-            return load_stretch<uint32_t>(source, stride, target, n);
+            return load_run<uint32_t>(source, stride, target, n);
         case Number::int64:
-            return load_stretch<int64_t>(source, stride, target, n);
+            return load_run<int64_t>(source, stride, target, n);
         case Number::uint64:
-            return load_stretch<uint64_t>(source, stride, target, n);
+            return load_run<uint64_t>(source, stride, target, n);
     }
 }
 
@@ -115,7 +115,7 @@ inline void fill(const View& view, ptrdiff_t count, T* block) {
 // Elements [begin, begin + count) of an array, to contiguous memory and back.
 template <class T>
 inline void load(const View& view, ptrdiff_t begin, ptrdiff_t count, T* block) {
-    for_each_stretch(view, begin, count, [&](const char* source, ptrdiff_t stride, ptrdiff_t position, ptrdiff_t n) {
+    for_each_run(view, begin, count, [&](const char* source, ptrdiff_t stride, ptrdiff_t position, ptrdiff_t n) {
         load_number(view.number, source, stride, block + position, n);
     });
 }
@@ -138,7 +138,7 @@ inline void store_number(const T* block, Number number, char* target, ptrdiff_t 
 
 template <class T>
 inline void store(const T* block, const View& view, ptrdiff_t begin, ptrdiff_t count) {
-    for_each_stretch(view, begin, count, [&](char* target, ptrdiff_t stride, ptrdiff_t position, ptrdiff_t n) {
+    for_each_run(view, begin, count, [&](char* target, ptrdiff_t stride, ptrdiff_t position, ptrdiff_t n) {
         store_number(block + position, view.number, target, stride, n);
     });
 }

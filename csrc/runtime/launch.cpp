@@ -21,10 +21,10 @@ namespace {
 // Below this many elements a second thread costs more than it saves.
 constexpr std::ptrdiff_t elements_per_thread = sum_segment;
 
-// Rows to a thread's least share: whole tiles of short rows, and of rows side by side whole cache lines.
-std::ptrdiff_t rows_per_thread(std::ptrdiff_t n, bool is_side_by_side) {
+// The fewest rows that a thread takes: whole tiles of short rows, and whole cache lines where rows are columns.
+std::ptrdiff_t rows_per_thread(std::ptrdiff_t n, bool is_columns) {
     const std::ptrdiff_t rows = elements_per_thread / std::max<std::ptrdiff_t>(n, 1) + 1;
-    const std::ptrdiff_t multiple = rows >= row_tile / 2 ? row_tile : is_side_by_side ? row_tile / 4 : 1;
+    const std::ptrdiff_t multiple = rows >= row_tile / 2 ? row_tile : is_columns ? row_tile / 4 : 1;
     return (rows + multiple - 1) / multiple * multiple;
 }
 
@@ -133,18 +133,18 @@ void run_rows(const RowKernel& kernel, Storage storage, char* const* operands, c
     const int count = kernel.inputs + 1;
     const RowLayout layout =
         row_layout(kernel, item_size, is_computed_as_stored, row_strides, element_strides, rows, n);
-    const bool is_side_by_side = layout == RowLayout::side_by_side;
-    const bool needs_scratch = layout == RowLayout::other || (is_side_by_side && !is_computed_as_stored);
+    const bool is_columns = layout == RowLayout::columns;
+    const bool needs_scratch = layout == RowLayout::other || (is_columns && !is_computed_as_stored);
     // Rows too long for the scratch are converted block by block, and so are all where there is no memory for it: a
     // call never fails half-way.
     const std::ptrdiff_t row_size = count * computed_size * std::max<std::ptrdiff_t>(n, 1);
     FloatingPointGuard guard;
-    if (!is_side_by_side) {
+    if (!is_columns) {
         const SharedRows shared(rows, n);
         if (shared.sharing())
             return loop(kernel, operands, row_strides, element_strides, rows, n, nullptr, 0, shared.sharing());
     }
-    parallel_for(rows, rows_per_thread(n, is_side_by_side), [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
+    parallel_for(rows, rows_per_thread(n, is_columns), [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
         const Shifted shifted(operands, row_strides, count, begin);
         std::ptrdiff_t scratch_rows =
             needs_scratch ? std::min<std::ptrdiff_t>({row_tile, end - begin, scratch_limit / row_size}) : 0;

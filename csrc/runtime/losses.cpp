@@ -70,7 +70,7 @@ bool is_direct(const RowView& rows) {
 }
 
 // Where rows that are not contiguous in the computing type are copied to. The calling thread's is there before anything
-// is written; another thread that finds no memory for one of its own takes turns with it.
+// is written; another thread that finds no memory for one of its own waits until it is free.
 class RowTiles {
 public:
     // Throws std::bad_alloc.
@@ -132,8 +132,8 @@ double weigh_probabilities(const RowLossCall& call, std::ptrdiff_t rows) {
     });
 }
 
-double smallest(const View& view, std::ptrdiff_t n) {
-    const SmallestLoop loop = active_table().smallest;
+double min_reduce(const View& view, std::ptrdiff_t n) {
+    const MinReduceLoop loop = active_table().min_reduce;
     std::vector<double> of_blocks(static_cast<std::size_t>((n + loss_block_length - 1) / loss_block_length));
     parallel_for(std::ssize(of_blocks), 1, [&](std::ptrdiff_t first, std::ptrdiff_t last) {
         FloatingPointGuard guard;

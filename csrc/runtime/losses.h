@@ -15,6 +15,6 @@ double run_row_loss(const RowLoss& loss, const RowLossCall& call, std::ptrdiff_t
 double weigh_probabilities(const RowLossCall& call, std::ptrdiff_t rows);
 
 // The smallest of an array's n numbers, of which NaN is none; infinity where there is no number.
-double smallest(const View& view, std::ptrdiff_t n);
+double min_reduce(const View& view, std::ptrdiff_t n);
 
 }  // namespace npfuse::runtime

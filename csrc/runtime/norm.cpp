@@ -23,13 +23,13 @@ double sum_of_block(const NormArray& array, std::ptrdiff_t block, double factor)
     const std::ptrdiff_t begin = block * norm_block_length, end = std::min(begin + norm_block_length, array.size);
     double lanes[norm_lanes] = {};
     Operand operand = array.operand;
-    if (array.walk == nullptr) {
+    if (array.iterator == nullptr) {
         operand.data += begin * operand.stride;
         add_squares(operand, factor, 0, end - begin, lanes);
     } else {
         std::ptrdiff_t first = 0;
-        operand.stride = array.walk->run_stride(0);
-        array.walk->for_each_run(begin, end, [&](const Walk::Bytes& offsets, std::ptrdiff_t n) {
+        operand.stride = array.iterator->run_stride(0);
+        array.iterator->for_each_run(begin, end, [&](const StridedIterator::Bytes& offsets, std::ptrdiff_t n) {
             operand.data = array.operand.data + offsets[0];
             add_squares(operand, factor, first, n, lanes);
             first += n;
@@ -66,12 +66,12 @@ void scale_array(const NormArray& array, double factor) {
     parallel_for(array.size, numbers_per_thread, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
         const FloatingPointGuard guard;
         Operand operand = array.operand;
-        if (array.walk == nullptr) {
+        if (array.iterator == nullptr) {
             operand.data += begin * operand.stride;
             return scale(operand, factor, end - begin);
         }
-        operand.stride = array.walk->run_stride(0);
-        array.walk->for_each_run(begin, end, [&](const Walk::Bytes& offsets, std::ptrdiff_t n) {
+        operand.stride = array.iterator->run_stride(0);
+        array.iterator->for_each_run(begin, end, [&](const StridedIterator::Bytes& offsets, std::ptrdiff_t n) {
             operand.data = array.operand.data + offsets[0];
             scale(operand, factor, n);
         });

@@ -6,7 +6,7 @@
 #include <optional>
 #include <span>
 
-#include "runtime/walk.h"
+#include "runtime/strided_iterator.h"
 #include "table.h"
 
 namespace npfuse::runtime {
@@ -14,7 +14,7 @@ namespace npfuse::runtime {
 struct NormArray {
     Operand operand;  // from its first element on
     std::ptrdiff_t size;
-    const Walk* walk;  // null where the operand's stride says it all
+    const StridedIterator* iterator;  // null where the operand's stride says it all
 };
 
 // Not finite where a number isn't.

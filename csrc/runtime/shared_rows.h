@@ -15,13 +15,13 @@ class SharedRows {
 public:
     SharedRows(std::ptrdiff_t rows, std::ptrdiff_t n) {
         if (rows >= useful_threads() || n < fewest_numbers) return;
-        const std::size_t size = run_room * static_cast<std::size_t>(run_count(n));
-        room_.reset(new (std::nothrow) std::byte[size]);
-        sharing_ = {share, room_.get()};
+        const std::size_t size = run_buffer_size * static_cast<std::size_t>(run_count(n));
+        buffer_.reset(new (std::nothrow) std::byte[size]);
+        sharing_ = {share, buffer_.get()};
     }
 
     // Null where rows are not shared, or there is no memory for it.
-    const RunSharing* sharing() const { return room_ ? &sharing_ : nullptr; }
+    const RunSharing* sharing() const { return buffer_ ? &sharing_ : nullptr; }
 
 private:
     // Each pass over a row wakes the threads anew.
@@ -32,7 +32,7 @@ private:
                      [=](std::ptrdiff_t first, std::ptrdiff_t last) { body(context, first, last); });
     }
 
-    std::unique_ptr<std::byte[]> room_;
+    std::unique_ptr<std::byte[]> buffer_;
     RunSharing sharing_ = {};
 };
 

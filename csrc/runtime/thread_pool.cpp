@@ -101,8 +101,8 @@ private:
     Part parts_[max_threads];
 };
 
-// The helpers that work on a region beside the caller. They join while the region is open, so the caller waits at its
-// end for those that have joined, never for one that is still asleep or on its way.
+// The helpers that work on a region together with the caller. They join while the region is open, so the caller waits
+// at its end for those that have joined, never for one that is still asleep or on its way.
 class alignas(cache_line) Team {
 public:
     // Opens a region to helpers 1, ..., helpers.

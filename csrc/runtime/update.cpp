@@ -22,7 +22,7 @@ struct Prepared {
 // Never inlined: arithmetic that the compiler sees could leave the guarded region.
 [[gnu::noinline]] double product(double a, double b) { return a * b; }
 
-// Every gradient is multiplied by the factor, besides its scale.
+// Every gradient is multiplied by the factor, in addition to its scale.
 std::vector<Prepared> prepare(const Optimizer& optimizer, std::span<const StepSettings> settings, double factor) {
     const FloatingPointGuard guard;
     std::vector<Prepared> prepared(settings.size());
@@ -35,7 +35,8 @@ std::vector<Prepared> prepare(const Optimizer& optimizer, std::span<const StepSe
     return prepared;
 }
 
-// Calls f(operand, its number in a walk) for the parameter, the gradient, the states and the copy if there is one.
+// Calls f(operand, its number in the iterator) for the parameter, the gradient, the states and the copy if there is
+// one.
 template <class F>
 void for_each_operand(const Optimizer& optimizer, UpdateOperands& operands, F&& f) {
     const std::size_t states = optimizer.states.count;
@@ -45,24 +46,24 @@ void for_each_operand(const Optimizer& optimizer, UpdateOperands& operands, F&& 
     if (operands.copy.data != nullptr) f(operands.copy, 2 + states);
 }
 
-// Calls run(operands, n) for stretches that together are the array's elements [begin, end).
+// Calls run(operands, n) for runs of constant stride that together are the array's elements [begin, end).
 template <class F>
-void for_each_stretch(const Optimizer& optimizer, const ArrayUpdate& array, std::ptrdiff_t begin, std::ptrdiff_t end,
-                      F&& run) {
+void for_each_run(const Optimizer& optimizer, const ArrayUpdate& array, std::ptrdiff_t begin, std::ptrdiff_t end,
+                  F&& run) {
     UpdateOperands operands = array.operands;
-    if (array.walk == nullptr) {
+    if (array.iterator == nullptr) {
         operands.first += begin;
         for_each_operand(optimizer, operands,
                          [&](Operand& operand, std::size_t) { operand.data += begin * operand.stride; });
         run(operands, end - begin);
         return;
     }
-    array.walk->for_each_run(begin, end, [&](const Walk::Bytes& offsets, std::ptrdiff_t n) {
+    array.iterator->for_each_run(begin, end, [&](const StridedIterator::Bytes& offsets, std::ptrdiff_t n) {
         operands = array.operands;
         operands.first += begin;
         for_each_operand(optimizer, operands, [&](Operand& operand, std::size_t number) {
             operand.data += offsets[number];
-            operand.stride = array.walk->run_stride(number);
+            operand.stride = array.iterator->run_stride(number);
         });
         run(operands, n);
         begin += n;
@@ -74,8 +75,8 @@ void update_range(const Optimizer& optimizer, const Prepared& prepared, const Ar
     const Storage storage = array.operands.parameter.storage;
     const UpdateLoop loop = active_table().update[static_cast<int>(storage)];
     const PreparedUpdate& by = prepared.for_storage(storage);
-    for_each_stretch(optimizer, array, begin, end,
-                     [&](const UpdateOperands& operands, std::ptrdiff_t n) { loop(optimizer, by, operands, n); });
+    for_each_run(optimizer, array, begin, end,
+                 [&](const UpdateOperands& operands, std::ptrdiff_t n) { loop(optimizer, by, operands, n); });
 }
 
 // The same for a whole row that has several gradients.
@@ -96,7 +97,7 @@ void update_row(const Optimizer& optimizer, const Prepared& prepared, const Arra
     };
     for (std::ptrdiff_t begin = 0; begin < row.size; begin += max_row_sum) {
         const std::ptrdiff_t end = std::min(begin + max_row_sum, row.size);
-        for_each_stretch(optimizer, row, begin, end, [&](UpdateOperands operands, std::ptrdiff_t n) {
+        for_each_run(optimizer, row, begin, end, [&](UpdateOperands operands, std::ptrdiff_t n) {
             sum_rows(operands.gradient, given.data(), std::ssize(given), gradient_stride, n, sums);
             operands.gradient = summed;
             loop(optimizer, by, operands, n);

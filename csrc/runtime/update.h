@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <span>
 
-#include "runtime/walk.h"
+#include "runtime/strided_iterator.h"
 #include "table.h"
 
 namespace npfuse::runtime {
@@ -17,8 +17,8 @@ struct StepSettings {
 struct ArrayUpdate {
     UpdateOperands operands;  // from their first elements on
     std::ptrdiff_t size;
-    std::size_t settings;  // which of the StepSettings
-    const Walk* walk;      // over parameter, gradient, states and copy; null where their strides say it all
+    std::size_t settings;             // which of the StepSettings
+    const StridedIterator* iterator;  // over parameter, gradient, states and copy; null where their strides say it all
 };
 
 // A row of a table, and which of the given gradients are its own.
@@ -30,7 +30,7 @@ struct RowGradients {
 // Some rows of an array. The operands are those of row 0 and of the first given gradient.
 struct RowUpdate {
     ArrayUpdate row;
-    Walk::Bytes row_strides;  // of the operands, in the order of a walk
+    StridedIterator::Bytes row_strides;  // of the operands, in the order of the iterator's
     std::span<const RowGradients> rows;
 };
 

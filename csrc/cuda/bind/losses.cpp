@@ -47,7 +47,7 @@ void run_loss(const Place& place, std::size_t index, std::size_t storage, const 
     if (total) sum_values(call.sums, blocks, blocks, divisor, static_cast<double*>(at(total)), place.stream());
 }
 
-// What a call of a row loss is about, besides its operands.
+// What a call of a row loss computes, in addition to its operands.
 RowLossCall row_call(Address pred, Address probabilities, Address labels, bool wide_labels, long long ignore_index,
                      Address class_weights, std::tuple<long long, long long, long long> along) {
     RowLossCall call{};
@@ -56,7 +56,7 @@ RowLossCall row_call(Address pred, Address probabilities, Address labels, bool w
     std::tie(call.rows.rows, call.rows.n, call.rows.inner) = along;
     const RowsCall& rows = call.rows;
     require(rows.rows >= 0 && rows.n >= 0 && rows.inner >= 0, "lengths must be at least 0");
-    require(rows.rows == 0 || (rows.inner > 0 && rows.rows % rows.inner == 0), "rows must lie side by side");
+    require(rows.rows == 0 || (rows.inner > 0 && rows.rows % rows.inner == 0), "rows must be contiguous or columns");
     call.labels = at(labels);
     call.wide_labels = wide_labels;
     call.ignore_index = ignore_index;

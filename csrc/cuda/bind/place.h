@@ -24,7 +24,7 @@ inline void* at(Address address) { return reinterpret_cast<void*>(address); }
 
 using npfuse::bind::ReleasedGil;
 
-// For functions that use no Python object. Starting a kernel may wait for room in a stream, whose host functions may
+// For functions that use no Python object. Starting a kernel may wait for a place in a stream, whose host functions may
 // wait for the GIL.
 using WithoutGil = py::call_guard<ReleasedGil>;
 

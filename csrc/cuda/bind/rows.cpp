@@ -12,7 +12,7 @@ void run_rows(const Place& place, std::size_t index, bool backward, std::size_t 
     const RowsKernels& kernels = backward ? operations[index].backward : operations[index].forward;
     require(inputs.size() == (backward ? 2u : 1u), "a kernel's operands are of a fixed number");
     require(rows >= 0 && n >= 0 && inner >= 0, "lengths must be at least 0");
-    require(rows == 0 || (inner > 0 && rows % inner == 0), "rows must lie side by side in whole groups");
+    require(rows == 0 || (inner > 0 && rows % inner == 0), "rows must be columns in whole groups");
     RowsCall call{};
     for (std::size_t i = 0; i < inputs.size(); ++i) call.inputs[i] = at(inputs[i]);
     call.output = at(output);

@@ -1,4 +1,4 @@
-// When work is done; and what a benchmark asks for besides: how many launches it took, a device's own copy to compare
+// When work is done; and what a benchmark needs: how many launches it took, a device's own copy to compare
 // with.
 #include "../launch.h"
 #include "place.h"

@@ -16,13 +16,13 @@ NPFUSE_FORMULA Pair<T> exponent(T x) {
     return exponent_from(least_exponent<T>, x);
 }
 
-// -|x| / divisor likewise, for divisor > 0 and finite x. A quotient so small that it doesn't count beside 1 may be a
+// -|x| / divisor likewise, for divisor > 0 and finite x. A quotient so small that it does not change 1 may be a
 // larger one: of subnormal numbers it would take long.
 template <class T>
 NPFUSE_FORMULA Pair<T> exponent(T x, T divisor) {
     constexpr T bound = T(0.999999) * -least_exponent<T>;
-    T least = times(divisor, T(0x1p-64)), most = at_most(times(divisor, bound), Format<T>::largest);
-    T numerator = -bounded(absolute_at_least(x, least), most);
+    T least = times(divisor, T(0x1p-64)), most = clamp_max(times(divisor, bound), Format<T>::largest);
+    T numerator = -bounded(absolute_clamp_min(x, least), most);
     T hi = numerator / divisor;
     return {hi, fma(-hi, divisor, numerator) / divisor};
 }
@@ -80,11 +80,11 @@ struct Elu {
         return unless_nan(x, dx);
     }
 
-    // alpha * exp(-|x|). A large alpha may bring back what has underflowed twice over, and must not overflow beside
-    // exp's mantissa: its exponent is lowered, and the power of two raised as much.
+    // alpha * exp(-|x|). A large alpha may bring back what has underflowed twice over, and must not overflow together
+    // with exp's mantissa: its exponent is lowered, and the power of two raised as much.
     template <class T>
     NPFUSE_FORMULA static T slope(T x, T alpha) {
-        using L = Lift<T>;
+        using L = ExpScale<T>;
         bool large = absolute(alpha) > T(1);
         T least = large ? T(sizeof(T) == 4 ? -195 : -1460) : least_exponent<T>;
         Parts<T> e = exp_parts(exponent_from(least, x));

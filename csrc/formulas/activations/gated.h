@@ -61,7 +61,7 @@ struct SwiGlu : Gated<Silu> {
 };
 
 struct GeGlu : Gated<Gelu> {
-    static constexpr int most_forward_abreast = Gelu::most_forward_abreast;
+    static constexpr int max_forward_interleaved = Gelu::max_forward_interleaved;
     static constexpr const char* name = "geglu";
     static constexpr Description description = {
         .summary = "Gated linear unit with the gelu gate.",
@@ -76,7 +76,7 @@ struct GeGlu : Gated<Gelu> {
 
 struct ReGlu : Gated<Relu> {
     static constexpr const char* name = "reglu";
-    static constexpr bool is_brief = true;
+    static constexpr bool is_cheap = true;
 
     // The slope is 1 or 0.
     template <class T>

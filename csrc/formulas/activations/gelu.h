@@ -20,7 +20,7 @@ struct Gelu {
         .example = ">>> nf.gelu(np.array([-np.inf, 0.0, 1000.0]))\narray([  -0.,    0., 1000.])",
     };
 
-    static constexpr int most_forward_abreast = 3;  // beyond, registers do not suffice
+    static constexpr int max_forward_interleaved = 3;  // beyond, registers do not suffice
 
     template <class T>
     NPFUSE_FORMULA static T forward(T x) {
@@ -30,7 +30,7 @@ struct Gelu {
         T factor = times(a, tail.density.scale);
         T product = times(factor, tail.numerator.hi);
         T product_lo = fma(factor, tail.numerator.lo, fma(factor, tail.numerator.hi, -product));
-        return opened(x, ratio<T>({product, product_lo}, tail.denominator));
+        return weighted_by_complement(x, ratio<T>({product, product_lo}, tail.denominator));
     }
 
     template <class T>
@@ -39,7 +39,7 @@ struct Gelu {
         T a = bounded_absolute(x, Constants<T>::normal_tail_end);
         NormalTail<T> tail = normal_tail(a);
         Pair<T> q = unevaluated(ratio(tail.numerator, tail.denominator));
-        constexpr T density = Constants<T>::inverse_sqrt_2pi * Lift<T>::down;
+        constexpr T density = Constants<T>::inverse_sqrt_2pi * ExpScale<T>::down;
         T slope = times(-a, density);
         T slope_lo = fma(-a, density, -slope);
         T below = fma(slope, tail.density.hi, q.hi) + fma(slope, tail.density.lo, fma(slope_lo, tail.density.hi, q.lo));
@@ -90,22 +90,22 @@ struct GeluTanh {
         .example = ">>> nf.gelu_tanh(np.array([-np.inf, 0.0, 1000.0]))\narray([  -0.,    0., 1000.])",
     };
 
-    // The gate's argument is about -Lift::lowest there.
+    // The gate's argument is about -ExpScale::lowest there.
     template <class T>
-    NPFUSE_FORMULA static T shut() {
+    NPFUSE_FORMULA static T saturation() {
         return T(sizeof(T) == 4 ? 11.68 : 24.3105);
     }
 
     template <class T>
     NPFUSE_FORMULA static T forward(T x) {
-        T distance = bounded_absolute(x, shut<T>());
+        T distance = bounded_absolute(x, saturation<T>());
         Pair<T> z = gelu_tanh_gate(distance).z;
-        return half_open(x, distance, exp_lifted_precisely<T>({-z.hi, -z.lo}, Lift<T>::bits));
+        return sigmoid_weighted(x, distance, exp_scaled_up_precisely<T>({-z.hi, -z.lo}, ExpScale<T>::bits));
     }
 
     template <class T>
     NPFUSE_FORMULA static T backward(T dy, T x) {
-        TanhGate<T> gate = gelu_tanh_gate(bounded_absolute(x, shut<T>()));
+        TanhGate<T> gate = gelu_tanh_gate(bounded_absolute(x, saturation<T>()));
         return times(dy, unless_nan(x, gate_slope(x < T(0), gate.z, gate.growth)));
     }
 };
@@ -126,10 +126,10 @@ struct QuickGelu {
         .example = ">>> nf.quick_gelu(np.array([-np.inf, 0.0, 1000.0]))\narray([  -0.,    0., 1000.])",
     };
 
-    // The gate's argument is about -Lift::lowest there.
+    // The gate's argument is about -ExpScale::lowest there.
     template <class T>
-    NPFUSE_FORMULA static T shut() {
-        return -Lift<T>::lowest / Constants<T>::quick_gelu_beta;
+    NPFUSE_FORMULA static T saturation() {
+        return -ExpScale<T>::lowest / Constants<T>::quick_gelu_beta;
     }
 
     template <class T>
@@ -141,14 +141,14 @@ struct QuickGelu {
 
     template <class T>
     NPFUSE_FORMULA static T forward(T x) {
-        T distance = bounded_absolute(x, shut<T>());
+        T distance = bounded_absolute(x, saturation<T>());
         Pair<T> z = gate(distance);
-        return half_open(x, distance, exp_lifted_precisely<T>({-z.hi, -z.lo}, Lift<T>::bits));
+        return sigmoid_weighted(x, distance, exp_scaled_up_precisely<T>({-z.hi, -z.lo}, ExpScale<T>::bits));
     }
 
     template <class T>
     NPFUSE_FORMULA static T backward(T dy, T x) {
-        Pair<T> z = gate(bounded_absolute(x, shut<T>()));
+        Pair<T> z = gate(bounded_absolute(x, saturation<T>()));
         return times(dy, unless_nan(x, gate_slope(x < T(0), z, z)));
     }
 };

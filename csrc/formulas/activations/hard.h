@@ -1,4 +1,4 @@
-// Piecewise linear stand-ins for the smooth functions they are named after.
+// Piecewise linear approximations of the smooth functions they are named after.
 #pragma once
 
 #include "../describe.h"
@@ -8,7 +8,7 @@ NPFUSE_FORMULAS_BEGIN
 
 struct HardSigmoid {
     static constexpr const char* name = "hard_sigmoid";
-    static constexpr bool is_brief = true;
+    static constexpr bool is_cheap = true;
     static constexpr Parameter parameters[] = {{"alpha", 1.0 / 6.0, "Slope of the middle piece."},
                                                {"beta", 0.5, "Value at 0."}};
     static constexpr Description description = {
@@ -28,7 +28,7 @@ struct HardSigmoid {
 
     template <class T>
     NPFUSE_FORMULA static T plain_forward(T x, T alpha, T beta) {
-        return at_most(at_least(fma(alpha, x, beta), T(0)), T(1));
+        return clamp_max(clamp_min(fma(alpha, x, beta), T(0)), T(1));
     }
 
     template <class T>
@@ -48,7 +48,7 @@ struct HardSigmoid {
 
 struct HardSwish {
     static constexpr const char* name = "hard_swish";
-    static constexpr bool is_brief = true;
+    static constexpr bool is_cheap = true;
     static constexpr Description description = {
         .summary = "Piecewise quadratic swish.",
         .formula = "x * min(max(x + 3, 0), 6) / 6",
@@ -64,7 +64,7 @@ struct HardSwish {
         // x / 6 of the height, which is formed exactly; what the quotient lacks is made up for. Where the height is 6
         // the quotient is 1 and lacks nothing.
         constexpr T sixth = T(1) / T(6);
-        T above = at_least(x, T(-3)), within = at_most(above, T(3));
+        T above = clamp_min(x, T(-3)), within = clamp_max(above, T(3));
         Pair<T> height = fast_two_sum(T(3), within);
         T slope = times(height.hi, sixth);
         T rest = fma(T(-6), slope, height.hi) + height.lo;
@@ -82,7 +82,7 @@ struct HardSwish {
 
 struct HardTanh {
     static constexpr const char* name = "hard_tanh";
-    static constexpr bool is_brief = true;
+    static constexpr bool is_cheap = true;
     static constexpr Parameter parameters[] = {{"min", -1.0, "Smallest result.", Domain::extended},
                                                {"max", 1.0, "Largest result.", Domain::extended}};
     static constexpr Description description = {
@@ -97,7 +97,7 @@ struct HardTanh {
 
     template <class T>
     NPFUSE_FORMULA static T forward(T x, T min, T max) {
-        return at_most(at_least(x, min), max);
+        return clamp_max(clamp_min(x, min), max);
     }
 
     template <class T>

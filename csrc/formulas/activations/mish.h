@@ -19,13 +19,13 @@ struct Mish {
         .example = ">>> nf.mish(np.array([-np.inf, 0.0, 1000.0]))\narray([  -0.,    0., 1000.])",
     };
 
-    static constexpr int most_forward_abreast = 3;  // beyond, registers do not suffice
+    static constexpr int max_forward_interleaved = 3;  // beyond, registers do not suffice
 
     // With t = exp(-|x|), tanh(softplus(x)) is t * (2 + t) / (2 + t * (2 + t)) for x < 0
     // and (1 + 2 * t) / (1 + 2 * t * (1 + t)) for x >= 0.
     template <class T>
     NPFUSE_FORMULA static T forward(T x) {
-        using L = Lift<T>;
+        using L = ExpScale<T>;
         bool negative = x < T(0);
         Scaled<T> e = exp_minus_absolute(x);
         T scale = times(e.scale, L::down);
@@ -55,7 +55,7 @@ struct Mish {
     // and (1 + 4 t + (6 + 4 x) t^2 + 4 (1 + x) t^3) / (1 + 2 t + 2 t^2)^2 for x >= 0.
     template <class T>
     NPFUSE_FORMULA static T backward(T dy, T x) {
-        using L = Lift<T>;
+        using L = ExpScale<T>;
         bool negative = x < T(0);
         Scaled<T> e = exp_minus_absolute(x);
         T scale = times(e.scale, L::down);

@@ -9,7 +9,7 @@ NPFUSE_FORMULAS_BEGIN
 
 struct Relu {
     static constexpr const char* name = "relu";
-    static constexpr bool is_brief = true;
+    static constexpr bool is_cheap = true;
     static constexpr Description description = {
         .summary = "Rectified linear unit.",
         .formula = "max(x, 0)",
@@ -34,7 +34,7 @@ struct Relu {
 
 struct Relu6 {
     static constexpr const char* name = "relu6";
-    static constexpr bool is_brief = true;
+    static constexpr bool is_cheap = true;
     static constexpr Description description = {
         .summary = "Rectified linear unit that stops at 6.",
         .formula = "min(max(x, 0), 6)",
@@ -47,7 +47,7 @@ struct Relu6 {
 
     template <class T>
     NPFUSE_FORMULA static T forward(T x) {
-        return at_most(Relu::forward(x), T(6));
+        return clamp_max(Relu::forward(x), T(6));
     }
 
     template <class T>
@@ -59,7 +59,7 @@ struct Relu6 {
 
 struct LeakyRelu {
     static constexpr const char* name = "leaky_relu";
-    static constexpr bool is_brief = true;
+    static constexpr bool is_cheap = true;
     static constexpr Parameter parameters[] = {{"negative_slope", 0.01, "Slope for x <= 0."}};
     static constexpr Description description = {
         .summary = "Leaky rectified linear unit.",
@@ -85,7 +85,7 @@ struct LeakyRelu {
     NPFUSE_FORMULA static T forward(T x, T negative_slope) {
         // Of slope 0 the limit at -inf is 0, not NaN.
         T least = negative_slope == T(0) ? -Format<T>::largest : -Format<T>::infinity;
-        return plain_forward(at_least(x, least), negative_slope);
+        return plain_forward(clamp_min(x, least), negative_slope);
     }
 
     template <class T>
@@ -97,7 +97,7 @@ struct LeakyRelu {
 
 struct Prelu {
     static constexpr const char* name = "prelu";
-    static constexpr bool is_brief = true;
+    static constexpr bool is_cheap = true;
     static constexpr int required_parameters = 1;
     static constexpr Parameter parameters[] = {{"slope", 0.25, "Slope for x <= 0, of any shape that broadcasts."}};
     static constexpr Description description = {
@@ -140,7 +140,7 @@ struct Prelu {
 
 struct Threshold {
     static constexpr const char* name = "threshold";
-    static constexpr bool is_brief = true;
+    static constexpr bool is_cheap = true;
     static constexpr int required_parameters = 2;
     static constexpr Parameter parameters[] = {{"threshold", 0.0, "What x must exceed to be kept.", Domain::extended},
                                                {"value", 0.0, "What stands for every other x.", Domain::number}};

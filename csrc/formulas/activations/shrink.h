@@ -8,7 +8,7 @@ NPFUSE_FORMULAS_BEGIN
 
 struct HardShrink {
     static constexpr const char* name = "hard_shrink";
-    static constexpr bool is_brief = true;
+    static constexpr bool is_cheap = true;
     static constexpr Parameter parameters[] = {{"lambd", 0.5, "What abs(x) must exceed to be kept.", Domain::extended}};
     static constexpr Description description = {
         .summary = "Hard shrinkage: small numbers become zero.",
@@ -34,7 +34,7 @@ struct HardShrink {
 
 struct SoftShrink {
     static constexpr const char* name = "soft_shrink";
-    static constexpr bool is_brief = true;
+    static constexpr bool is_cheap = true;
     static constexpr Parameter parameters[] = {
         {"lambd", 0.5, "By how much numbers shrink; at least 0.", Domain::non_negative}};
     static constexpr Description description = {
@@ -60,7 +60,7 @@ struct SoftShrink {
 
 struct Softsign {
     static constexpr const char* name = "softsign";
-    static constexpr bool is_brief = true;
+    static constexpr bool is_cheap = true;
     static constexpr Description description = {
         .summary = "Softsign.",
         .formula = "x / (1 + abs(x))",
@@ -73,7 +73,7 @@ struct Softsign {
 
     template <class T>
     NPFUSE_FORMULA static T forward(T x) {
-        T a = at_most(absolute(x), T(0x1p60));  // there, and beyond, it is 1
+        T a = clamp_max(absolute(x), T(0x1p60));  // there, and beyond, it is 1
         Pair<T> bottom = two_sum(T(1), a);
         T inverse = T(1) / bottom.hi;
         T quotient = times(a, inverse);

@@ -24,18 +24,18 @@ struct Silu {
 
     template <class T>
     NPFUSE_FORMULA static T forward(T x) {
-        T distance = bounded_absolute(x, -Lift<T>::lowest);
-        return half_open(x, distance, exp_lifted(-distance, Lift<T>::bits));
+        T distance = bounded_absolute(x, -ExpScale<T>::lowest);
+        return sigmoid_weighted(x, distance, exp_scaled_up(-distance, ExpScale<T>::bits));
     }
 
     template <class T>
     NPFUSE_FORMULA static T backward(T dy, T x) {
-        Pair<T> distance = {bounded_absolute(x, -Lift<T>::lowest), T(0)};
+        Pair<T> distance = {bounded_absolute(x, -ExpScale<T>::lowest), T(0)};
         return times(dy, unless_nan(x, gate_slope(x < T(0), distance, distance)));
     }
 };
 
-// silu of a stretched argument: x * sigmoid(beta * x).
+// silu of a scaled argument: x * sigmoid(beta * x).
 struct Swish {
     static constexpr const char* name = "swish";
     static constexpr Parameter parameters[] = {{"beta", 1.0, "How steeply the gate opens."}};
@@ -60,7 +60,7 @@ struct Swish {
 
     template <class T>
     NPFUSE_FORMULA static T backward(T dy, T x, T beta) {
-        Pair<T> z = distance_of_product(beta, x, -Lift<T>::lowest);
+        Pair<T> z = distance_of_product(beta, x, -ExpScale<T>::lowest);
         return times(dy, unless_nan(x + beta, gate_slope(opposite(x, beta), z, z)));
     }
 };

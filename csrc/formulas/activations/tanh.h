@@ -20,7 +20,7 @@ struct Tanh {
         .example = ">>> nf.tanh(np.array([-1000.0, 0.0, 1000.0]))\narray([-1.,  0.,  1.])",
     };
 
-    static constexpr int most_forward_abreast = 3;  // beyond, registers do not suffice
+    static constexpr int max_forward_interleaved = 3;  // beyond, registers do not suffice
 
     template <class T>
     NPFUSE_FORMULA static T forward(T x) {

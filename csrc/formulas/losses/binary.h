@@ -2,9 +2,9 @@
 #pragma once
 
 #include "../describe.h"
-#include "quick_math.h"
+#include "double_word.h"
+#include "relaxed_math.h"
 #include "terms.h"
-#include "twofold.h"
 
 NPFUSE_FORMULAS_BEGIN
 
@@ -26,14 +26,14 @@ struct BinaryCrossEntropy {
             "array([  0.69314718,   0.        , 100.        ])",
     };
 
-    // Lifted, a subnormal number is normal, and the logarithm of 0 below the bound, as it should be.
+    // Scaled up, a subnormal number is normal, and the logarithm of 0 below the bound, as it should be.
     template <class T>
     NPFUSE_FORMULA static T value(T pred, T target) {
-        using L = Lift<T>;
-        T lifted = fma(pred, L::up, T(0));  // and -0 is 0
-        Pair<T> complement = fast_two_sum(L::up, -lifted);
-        T log_yes = at_least(log_of_lifted(lifted, L::bits), T(-100));
-        T log_no = at_least(log_of_lifted(complement, L::bits), T(-100));
+        using L = ExpScale<T>;
+        T scaled_up = fma(pred, L::up, T(0));  // and -0 is 0
+        Pair<T> complement = fast_two_sum(L::up, -scaled_up);
+        T log_yes = clamp_min(log_of_scaled_up(scaled_up, L::bits), T(-100));
+        T log_no = clamp_min(log_of_scaled_up(complement, L::bits), T(-100));
         T result = fma(-target, log_yes, times(T(1) - target, -log_no));
         constexpr T infinity = Format<T>::infinity;
         return pred >= T(0) && pred <= T(1) ? result : infinity - infinity;
@@ -46,7 +46,7 @@ struct BinaryCrossEntropy {
         Pair<T> complement = fast_two_sum(T(1), -pred);
         T p = no ? T(1) : pred, q = yes ? T(1) : complement.hi, q_lo = yes ? T(0) : complement.lo;
         Pair<T> product = two_product(p, q);
-        return {absolute_at_least(product.hi, least), product.hi > least ? fma(p, q_lo, product.lo) : T(0)};
+        return {absolute_clamp_min(product.hi, least), product.hi > least ? fma(p, q_lo, product.lo) : T(0)};
     }
 
     template <class T>
@@ -105,7 +105,7 @@ struct SigmoidCrossEntropy {
         T distance = wrong == T(0) ? T(0) : absolute(pred);
         Decay<T> e(pred);
         T both = t.yes.hi + t.no.hi, bend = times(times(e.number, e.number), log1p_tail(e.number));
-        return fma(wrong, distance, fma(times(both, e.lifted), Lift<T>::down, times(both, bend)));
+        return fma(wrong, distance, fma(times(both, e.scaled_up), ExpScale<T>::down, times(both, bend)));
     }
 
     template <class T>
@@ -115,10 +115,10 @@ struct SigmoidCrossEntropy {
         bool below = pred < T(0);
         Pair<T> far = {below ? -t.yes.hi : t.no.hi, below ? -t.yes.lo : t.no.lo};
         Pair<T> near = {below ? t.no.hi : -t.yes.hi, below ? t.no.lo : -t.yes.lo};
-        Pair<T> product = two_product(near.hi, e.lifted);
-        Pair<T> numerator = two_sum(far.hi, times(product.hi, Lift<T>::down));
-        T rest = fma(near.lo, e.lifted, fma(near.hi, e.lifted_lo, product.lo));
-        numerator.lo += fma(rest, Lift<T>::down, far.lo);
+        Pair<T> product = two_product(near.hi, e.scaled_up);
+        Pair<T> numerator = two_sum(far.hi, times(product.hi, ExpScale<T>::down));
+        T rest = fma(near.lo, e.scaled_up, fma(near.hi, e.scaled_up_lo, product.lo));
+        numerator.lo += fma(rest, ExpScale<T>::down, far.lo);
         return rounded(ratio_by_one_plus(numerator, e.number, T(1)));
     }
 };
@@ -158,24 +158,24 @@ struct SigmoidFocalLoss {
     // against and near that of the other; e = exp(-|pred|), right = 1 / (1 + e).
     template <class T>
     struct Parts {
-        using Wide = TwofoldOf<T>;
+        using Wide = DoubleWordOf<T>;
         Wide far, near, e, one_plus_e, right, share, cross_entropy, weight;
 
         NPFUSE_FORMULA Parts(T x, T target, T alpha) {
-            using L = Lift<T>;
-            Scaled<T> decay = exp_scaled(at_least(minus_absolute(x), L::lowest), L::bits);
+            using L = ExpScale<T>;
+            Scaled<T> decay = exp_scaled(clamp_min(minus_absolute(x), L::lowest), L::bits);
             T power = decay.scale * L::down, rounded = decay.hi * power;
-            Wide one = twofold(T(1)), yes = twofold(target), no = one - yes;
+            Wide one = double_word(T(1)), yes = double_word(target), no = one - yes;
             far = choose(x < T(0), yes, no);
             near = choose(x < T(0), no, yes);
-            e = twofold(Pair<T>{rounded, times(decay.lo, power)});
+            e = double_word(Pair<T>{rounded, times(decay.lo, power)});
             one_plus_e = one + e;
             right = reciprocal(one_plus_e, T(1) / (T(1) + rounded));
             share = far + near * e;
             // 0 times infinity is a target that is met, not NaN.
-            T distance = is_met(x, target) ? T(0) : at_most(absolute(x), Format<T>::largest);
-            cross_entropy = far * twofold(distance) + twofold(log1p_of_decay(rounded));
-            Wide balance = yes * twofold(alpha) + no * (one - twofold(alpha));
+            T distance = is_met(x, target) ? T(0) : clamp_max(absolute(x), Format<T>::largest);
+            cross_entropy = far * double_word(distance) + double_word(log1p_of_decay(rounded));
+            Wide balance = yes * double_word(alpha) + no * (one - double_word(alpha));
             weight = choose(alpha < T(0), one, balance);
         }
     };
@@ -183,21 +183,21 @@ struct SigmoidFocalLoss {
     // u**gamma, by a logarithm that neither a tiny u nor a large gamma spoils.
     template <class T>
     NPFUSE_FORMULA static double power(Parts<float> p, T x, bool met, T gamma) {
-        double log_share = met ? -wide(at_most(absolute(x), Format<T>::largest)) : quick_log(p.share);
-        return exp(wide(gamma) * (log_share - quick_log(p.one_plus_e)));
+        double log_share = met ? -wide(clamp_max(absolute(x), Format<T>::largest)) : relaxed_log(p.share);
+        return exp(wide(gamma) * (log_share - relaxed_log(p.one_plus_e)));
     }
     template <class T>
-    NPFUSE_FORMULA static Twofold power(Parts<double> p, T x, bool met, T gamma) {
-        using L = Lift<double>;
+    NPFUSE_FORMULA static DoubleWord power(Parts<double> p, T x, bool met, T gamma) {
+        using L = ExpScale<double>;
         using C = Constants<double>;
-        bool small = p.share.hi < L::down;  // raised, lest it be subnormal
+        bool small = p.share.hi < L::down;  // scaled up, so that it is not subnormal
         double factor = small ? L::up : 1, lift = small ? -L::bits : 0;
         Pair<double> raised = log_pair<double>({p.share.hi * factor, p.share.lo * factor});
-        Twofold log_share = Twofold{raised.hi, raised.lo} + Twofold{lift * C::ln2, lift * C::ln2_lo};
+        DoubleWord log_share = DoubleWord{raised.hi, raised.lo} + DoubleWord{lift * C::ln2, lift * C::ln2_lo};
         Pair<double> log_sum = log_pair<double>({p.one_plus_e.hi, p.one_plus_e.lo});
-        Twofold far = {met ? -at_most(absolute(x), Format<T>::largest) : log_share.hi, met ? 0 : log_share.lo};
-        Twofold log = far - Twofold{log_sum.hi, log_sum.lo};
-        Twofold exponent = twofold(gamma) * log;
+        DoubleWord far = {met ? -clamp_max(absolute(x), Format<T>::largest) : log_share.hi, met ? 0 : log_share.lo};
+        DoubleWord log = far - DoubleWord{log_sum.hi, log_sum.lo};
+        DoubleWord exponent = double_word(gamma) * log;
         bool vanishes = gamma * log.hi < L::lowest;  // where the exponent itself may have overflowed
         Scaled<double> e =
             exp_scaled(Pair<double>{vanishes ? L::lowest : exponent.hi, vanishes ? 0 : exponent.lo}, L::bits);
@@ -229,14 +229,14 @@ struct SigmoidFocalLoss {
         T slope;
         if constexpr (squared) {
             auto u = p.right * p.share;
-            slope = T(nearest((rise * u + bend * (twofold(gamma) * p.e * p.right)) * p.right * p.weight * u));
+            slope = T(nearest((rise * u + bend * (double_word(gamma) * p.e * p.right)) * p.right * p.weight * u));
         } else {
             // A share without a reciprocal makes a gradient that is as nothing, but must not make it NaN.
             constexpr T least = T(sizeof(T) == 4 ? 0x1p-126 : 0x1p-1022);
-            T ratio = T(1) / at_least(T(nearest(p.share)), least);
-            auto part = choose(met, twofold(T(1)), p.e * reciprocal(p.share, ratio));
+            T ratio = T(1) / clamp_min(T(nearest(p.share)), least);
+            auto part = choose(met, double_word(T(1)), p.e * reciprocal(p.share, ratio));
             auto discount = power(p, pred, met, gamma);
-            slope = T(nearest((rise + bend * (twofold(gamma) * part)) * p.right * p.weight * discount));
+            slope = T(nearest((rise + bend * (double_word(gamma) * part)) * p.right * p.weight * discount));
             // A large gamma may have made the rest infinite, which that of a float does not in double.
             if constexpr (sizeof(T) == 8) slope = nearest(discount) == 0 ? T(0) : slope;
         }

@@ -32,17 +32,17 @@ struct SoftmaxCrossEntropy {
         .example = ">>> nf.softmax_cross_entropy(np.array([[0.0, 0.0]]), np.array([1]))\n0.6931471805599453",
     };
 
-    // All of a row that its value and gradient need besides the terms: how much target there is at and beside the
-    // largest logit, the sum of target * (maximum - x), and the terms beside the largest.
+    // All of a row that its value and gradient need besides the terms: the target at and excluding the largest
+    // logit, the sum of target * (maximum - x), and the sum of the terms excluding the largest.
     struct Row {
         double maximum;
-        double target_at_peak;
-        double target_elsewhere;
+        double target_at_argmax;
+        double target_excluding_argmax;
         double distance;
         double rest;
         double z_loss;
 
-        NPFUSE_FORMULA double target() const { return target_at_peak + target_elsewhere; }
+        NPFUSE_FORMULA double target() const { return target_at_argmax + target_excluding_argmax; }
         NPFUSE_FORMULA double logsumexp() const { return maximum + log1p(rest); }
         NPFUSE_FORMULA double z_slope() const { return z_loss == 0 ? 0 : 2 * z_loss * target() * logsumexp(); }
 
@@ -55,8 +55,8 @@ struct SoftmaxCrossEntropy {
         NPFUSE_FORMULA double term_factor() const { return (target() + z_slope()) * (1 / (1 + rest)); }
 
         // At the largest logit the two may be nearly equal: their difference, without taking it.
-        NPFUSE_FORMULA double peak_gradient() const {
-            return (target_elsewhere + z_slope() - target_at_peak * rest) * (1 / (1 + rest));
+        NPFUSE_FORMULA double argmax_gradient() const {
+            return (target_excluding_argmax + z_slope() - target_at_argmax * rest) * (1 / (1 + rest));
         }
     };
 };
@@ -69,7 +69,7 @@ struct NllLoss {
     static constexpr Description description = {
         .summary = "Negative log-likelihood of labels, given the logarithms of probabilities.",
         .formula = "-log_probs at the label",
-        .derivative = "-1 at the label, 0 elsewhere",
+        .derivative = "-1 at the label, 0 other",
         .accuracy = accuracy,
         .notes = "After ``log_softmax`` this is ``softmax_cross_entropy``, which does both at once.",
         .source = "Fisher (1922), On the mathematical foundations of theoretical statistics.",

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "../describe.h"
-#include "quick_math.h"
+#include "relaxed_math.h"
 #include "terms.h"
 
 NPFUSE_FORMULAS_BEGIN
@@ -34,10 +34,10 @@ struct PoissonNllLoss {
     NPFUSE_FORMULA static T value(T pred, T target, T eps) {
         if constexpr (log_input) {
             // exp outgrows every multiple of pred.
-            return fma(-target, at_least(at_most(pred, Format<T>::largest), least_beside(target)), exp(pred));
+            return fma(-target, clamp_min(clamp_max(pred, Format<T>::largest), least_multiplicand(target)), exp(pred));
         } else {
             // pred outgrows every multiple of its logarithm.
-            T log_rate = quick_log(two_sum(pred, eps), least_beside(target), Format<T>::largest);
+            T log_rate = relaxed_log(two_sum(pred, eps), least_multiplicand(target), Format<T>::largest);
             return fma(-target, log_rate, pred);
         }
     }
@@ -47,7 +47,7 @@ struct PoissonNllLoss {
         if constexpr (log_input) return exp(pred) - target;
         // Without eps, of a rate 0 and no counts the quotient is 0, not NaN.
         constexpr T infinity = Format<T>::infinity, subnormal = T(sizeof(T) == 4 ? 0x1p-149 : 0x1p-1074);
-        return T(1) - target / at_least(pred + eps, eps == T(0) ? subnormal : -infinity);
+        return T(1) - target / clamp_min(pred + eps, eps == T(0) ? subnormal : -infinity);
     }
 };
 
@@ -74,13 +74,13 @@ struct GaussianNllLoss {
 
     template <class T>
     NPFUSE_FORMULA static ProductSum<T> value(T pred, T target, T var, T eps) {
-        T v = at_least(var, eps), r = pred - target;
-        return {r, T(0.5) * (r / v), T(0.5) * quick_log(v)};
+        T v = clamp_min(var, eps), r = pred - target;
+        return {r, T(0.5) * (r / v), T(0.5) * relaxed_log(v)};
     }
 
     template <class T>
     NPFUSE_FORMULA static T gradient(T pred, T target, T var, T eps) {
-        T v = at_least(var, eps);
+        T v = clamp_min(var, eps);
         Pair<T> r = two_sum(pred, -target);
         T slope = r.hi / v, better = slope + (fma(-slope, v, r.hi) + r.lo) / v;
         return better == better ? better : slope;  // where the slope or v is infinite

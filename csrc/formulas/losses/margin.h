@@ -2,7 +2,7 @@
 #pragma once
 
 #include "../describe.h"
-#include "quick_math.h"
+#include "relaxed_math.h"
 #include "terms.h"
 
 NPFUSE_FORMULAS_BEGIN
@@ -29,7 +29,7 @@ struct HingeLoss {
 
     template <class T>
     NPFUSE_FORMULA static T value(T pred, T target) {
-        return at_least(shortfall(pred, target), T(0));
+        return clamp_min(shortfall(pred, target), T(0));
     }
 
     template <class T>
@@ -82,14 +82,14 @@ struct LogisticLoss {
     template <class T>
     NPFUSE_FORMULA static T value(T pred, T target) {
         T margin = times(pred, target);
-        return at_least(-margin, T(0)) + log1p_of_decay(Decay<T>(margin).number);
+        return clamp_min(-margin, T(0)) + log1p_of_decay(Decay<T>(margin).number);
     }
 
     template <class T>
     NPFUSE_FORMULA static T gradient(T pred, T target) {
         T margin = times(pred, target);
         Decay<T> e(margin);
-        T below = sigmoid_below_zero(Pair<T>{e.lifted, e.lifted_lo});
+        T below = sigmoid_below_zero(Pair<T>{e.scaled_up, e.scaled_up_lo});
         return times(-target, margin > T(0) ? below : T(1) - below);
     }
 };

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "../describe.h"
-#include "quick_math.h"
+#include "relaxed_math.h"
 #include "terms.h"
 
 NPFUSE_FORMULAS_BEGIN
@@ -74,7 +74,7 @@ struct HuberLoss {
     template <class T>
     NPFUSE_FORMULA static Product<T> value(T pred, T target, T delta) {
         // A finite slope, so that an infinite residual has an infinite loss where delta is infinite, too.
-        T r = pred - target, slope = clipped(r, at_most(delta, Format<T>::largest));
+        T r = pred - target, slope = clipped(r, clamp_max(delta, Format<T>::largest));
         return {slope, fma(T(-0.5), slope, r)};
     }
 
@@ -110,7 +110,7 @@ struct SmoothL1Loss {
         T distance, slope;
 
         NPFUSE_FORMULA Near(T r, T beta) {
-            T turn = at_least(beta, T(sizeof(T) == 4 ? 0x1p-126 : 0x1p-1022));
+            T turn = clamp_min(beta, T(sizeof(T) == 4 ? 0x1p-126 : 0x1p-1022));
             distance = clipped(r, turn);
             slope = scaled(distance, Scale<T>(1 / wide(turn)));
         }
@@ -169,7 +169,7 @@ struct PseudoHuberLoss {
 
     template <class T>
     NPFUSE_FORMULA static bool is_far(T r, T delta) {
-        return absolute(r) > at_most(T(far) * delta, Format<T>::largest);
+        return absolute(r) > clamp_max(T(far) * delta, Format<T>::largest);
     }
 
     template <class T>
@@ -188,7 +188,7 @@ struct PseudoHuberLoss {
         T slope = times(r.hi, inverse), steepness = times(slope, inverse);
         T rest = fma(-slope, q.root, r.hi) + r.lo;
         T root_rest = fma(-q.root, q.root, q.square);
-        T finite_delta = at_most(delta, Format<T>::largest);  // of an infinite one the ratio is 0
+        T finite_delta = clamp_max(delta, Format<T>::largest);  // of an infinite one the ratio is 0
         T ratio_rest = times(fma(-q.ratio, finite_delta, r.hi) + r.lo, T(1 / wide(delta)));
         T square_rest = fma(q.ratio, ratio_rest, T(0.5) * root_rest);
         T better = fma(fma(-steepness, square_rest, rest), inverse, slope);
@@ -262,7 +262,7 @@ struct QuantileLoss {
     NPFUSE_FORMULA static T value(T pred, T target, T q) {
         T r = pred - target, distance = absolute(r), steep = steepness(r, q);
         // There an infinite residual counts for nothing, as every finite one.
-        if constexpr (is_one_sided) distance = steep == T(0) ? at_most(distance, Format<T>::largest) : distance;
+        if constexpr (is_one_sided) distance = steep == T(0) ? clamp_max(distance, Format<T>::largest) : distance;
         return distance * steep;
     }
 

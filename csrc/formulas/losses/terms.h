@@ -87,7 +87,7 @@ NPFUSE_FORMULA T weighted(T gradient, T weight, double scale) {
 
 // The least number that a factor may be multiplied by without a NaN.
 template <class T>
-NPFUSE_FORMULA T least_beside(T factor) {
+NPFUSE_FORMULA T least_multiplicand(T factor) {
     return factor == T(0) ? -Format<T>::largest : -Format<T>::infinity;
 }
 

@@ -8,7 +8,8 @@
 
 NPFUSE_FORMULAS_BEGIN
 
-// For a standard normal X: P(X < -a) = numerator * density.scale / denominator, and exp(-a^2/2) = density / Lift::up.
+// For a standard normal X: P(X < -a) = numerator * density.scale / denominator, and exp(-a^2/2) = density /
+// ExpScale::up.
 template <class T>
 struct NormalTail {
     Scaled<T> density;
@@ -19,8 +20,8 @@ struct NormalTail {
 template <class T>
 NPFUSE_FORMULA NormalTail<T> normal_tail(Pair<T> a, Pair<T> minus_half_square) {
     using C = Constants<T>;
-    constexpr T slope = C::normal_tail_slope * Lift<T>::up, offset = C::normal_tail_offset * Lift<T>::up;
-    Scaled<T> e = exp_scaled(minus_half_square, Lift<T>::bits);
+    constexpr T slope = C::normal_tail_slope * ExpScale<T>::up, offset = C::normal_tail_offset * ExpScale<T>::up;
+    Scaled<T> e = exp_scaled(minus_half_square, ExpScale<T>::bits);
     T p = a.hi / (a.hi + C::normal_tail_centre);
     T u = p - T(0.5);
     // The larger terms are added to each other first: they nearly cancel, or the rest is small.
@@ -36,7 +37,7 @@ NPFUSE_FORMULA NormalTail<T> normal_tail(Pair<T> a, Pair<T> minus_half_square) {
 // The same of one number; a division of a subnormal one would take long, and the tail doesn't tell it from the least.
 template <class T>
 NPFUSE_FORMULA NormalTail<T> normal_tail(T a) {
-    T not_tiny = absolute_at_least(a, T(sizeof(T) == 4 ? 0x1p-60 : 0x1p-500));
+    T not_tiny = absolute_clamp_min(a, T(sizeof(T) == 4 ? 0x1p-60 : 0x1p-500));
     return normal_tail<T>({not_tiny, T(0)}, two_product(T(-0.5) * not_tiny, not_tiny));
 }
 

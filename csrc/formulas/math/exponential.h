@@ -1,6 +1,6 @@
 // exp and expm1.
 //
-// exp is kept as an unevaluated pair beside its power of two until the last operation, so that a result is rounded
+// exp is kept as an unevaluated pair and a power of two until the last operation, so that a result is rounded
 // once, a subnormal one too.
 #pragma once
 
@@ -18,28 +18,28 @@ struct Scaled {
 // Where exp(x) is subnormal or nearly infinite, exp(x) * 2^bits or exp(x) * 2^-bits is neither. x * exp(x) is 0 long
 // before `lowest`, where the power of two of exp(x) * 2^bits comes out as 0, too; above `highest` exp(x) is infinite.
 template <class T>
-struct Lift;
+struct ExpScale;
 
 template <>
-struct Lift<float> {
+struct ExpScale<float> {
     static constexpr float bits = 64;
     static constexpr float up = 0x1p64f, down = 0x1p-64f;
     static constexpr float lowest = -132.4f, highest = 89;
 };
 
 template <>
-struct Lift<double> {
+struct ExpScale<double> {
     static constexpr double bits = 512;
     static constexpr double up = 0x1p512, down = 0x1p-512;
     static constexpr double lowest = -1064, highest = 710;
 };
 
-// x * Lift::up where neither is subnormal, zero or infinite: an addition to the exponent, quicker than a
+// x * ExpScale::up where neither is subnormal, zero or infinite: an addition to the exponent, quicker than a
 // multiplication.
 template <class T>
-NPFUSE_FORMULA T lifted(T x) {
+NPFUSE_FORMULA T scaled_up(T x) {
     using Bits = typename Format<T>::Bits;
-    return from_bits<T>(to_bits(x) + (Bits(Lift<T>::bits) << Format<T>::fraction_bits));
+    return from_bits<T>(to_bits(x) + (Bits(ExpScale<T>::bits) << Format<T>::fraction_bits));
 }
 
 // x + x_lo = k * ln(2) + r_hi + r_lo, |r_hi| <= ln(2)/2; scale is 2^(k + lift).
@@ -94,7 +94,7 @@ NPFUSE_FORMULA Scaled<T> exp_scaled(Pair<T> x, T lift) {
 
 // The same in one piece.
 template <class T>
-NPFUSE_FORMULA Pair<T> exp_lifted_precisely(Pair<T> x, T lift) {
+NPFUSE_FORMULA Pair<T> exp_scaled_up_precisely(Pair<T> x, T lift) {
     Reduced<T> reduced = reduce_exp(x.hi, x.lo, lift);
     Pair<T> growth = growth_pair(reduced);
     T hi = fma(reduced.scale, growth.hi, reduced.scale);
@@ -103,7 +103,7 @@ NPFUSE_FORMULA Pair<T> exp_lifted_precisely(Pair<T> x, T lift) {
 
 // The same in fewer operations. Relative error 2^-25.1 (float), 2^-54.1 (double).
 template <class T>
-NPFUSE_FORMULA Pair<T> exp_lifted(Pair<T> x, T lift) {
+NPFUSE_FORMULA Pair<T> exp_scaled_up(Pair<T> x, T lift) {
     Reduced<T> reduced = reduce_exp(x.hi, x.lo, lift);
     T r = reduced.r_hi + reduced.r_lo;
     T growth = reduced.r_hi + fma(times(r, r), expm1_tail(r), reduced.r_lo);
@@ -111,8 +111,8 @@ NPFUSE_FORMULA Pair<T> exp_lifted(Pair<T> x, T lift) {
     return {hi, fma(reduced.scale, growth, reduced.scale - hi)};
 }
 template <class T>
-NPFUSE_FORMULA Pair<T> exp_lifted(T x, T lift) {
-    return exp_lifted<T>({x, T(-0.0)}, lift);
+NPFUSE_FORMULA Pair<T> exp_scaled_up(T x, T lift) {
+    return exp_scaled_up<T>({x, T(-0.0)}, lift);
 }
 
 // exp(x) - 1 for x <= 0, given 2^k. Relative error 2^-26.5 (float), 2^-55.5 (double), or twice that of -1.
@@ -126,22 +126,22 @@ NPFUSE_FORMULA Pair<T> expm1_of(Pair<T> growth, T power) {
 // <= 0.9 ULP, all x; subnormal results within one step.
 template <class T>
 NPFUSE_FORMULA T exp(T x) {
-    using L = Lift<T>;
+    using L = ExpScale<T>;
     T lift = x < T(0) ? L::bits : -L::bits;
     T drop = x < T(0) ? L::down : L::up;
-    Scaled<T> e = exp_scaled(at_most(at_least(x, L::lowest), L::highest), lift);
+    Scaled<T> e = exp_scaled(clamp_max(clamp_min(x, L::lowest), L::highest), lift);
     return times((e.hi + e.lo) * e.scale, drop);
 }
 
 // <= 1.4 ULP, all x.
 template <class T>
 NPFUSE_FORMULA T expm1(T x) {
-    using L = Lift<T>;
+    using L = ExpScale<T>;
     constexpr T minus_one = T(sizeof(T) == 4 ? -20 : -40);  // expm1 is -1 from here down
-    // Above 1 the power of two is kept one below its own, lest exp overflow before its time.
+    // Above 1 the power of two is kept one below its own, so that exp does not overflow too early.
     T lift = x < T(1) ? T(0) : T(-1);
     T one = x < T(1) ? T(1) : T(0.5);
-    Reduced<T> reduced = reduce_exp(at_most(at_least(x, minus_one), L::highest), T(0), lift);
+    Reduced<T> reduced = reduce_exp(clamp_max(clamp_min(x, minus_one), L::highest), T(0), lift);
     Pair<T> rise = growth_pair(reduced);
     Pair<T> base = two_sum(reduced.scale, -one);
     T hi = fma(reduced.scale, rise.hi, base.hi);

@@ -36,13 +36,13 @@ NPFUSE_FORMULA Pair<T> log_pair(Pair<T> x) {
 // <= 0.6 ULP, all x >= 0; NaN below.
 template <class T>
 NPFUSE_FORMULA T log(T x) {
-    using L = Lift<T>;
+    using L = ExpScale<T>;
     using C = Constants<T>;
     bool small = x < L::down;
     Pair<T> y = log_pair<T>({small ? x * L::up : x, T(0)});
-    T lifted = small ? L::bits : T(0);
-    Pair<T> sum = fast_two_sum(-lifted * C::ln2, y.hi);
-    T result = sum.hi + (sum.lo + fma(-lifted, C::ln2_lo, y.lo));
+    T scaled_up = small ? L::bits : T(0);
+    Pair<T> sum = fast_two_sum(-scaled_up * C::ln2, y.hi);
+    T result = sum.hi + (sum.lo + fma(-scaled_up, C::ln2_lo, y.lo));
     constexpr T infinity = Format<T>::infinity;
     result = x < infinity ? result : x;
     result = x == T(0) ? -infinity : result;

@@ -7,24 +7,24 @@
 
 NPFUSE_FORMULAS_BEGIN
 
-// exp(-|x|) * Lift::up; for NaN, something finite.
+// exp(-|x|) * ExpScale::up; for NaN, something finite.
 template <class T>
 NPFUSE_FORMULA Scaled<T> exp_minus_absolute(T x) {
-    using L = Lift<T>;
+    using L = ExpScale<T>;
     return exp_scaled(-bounded_absolute(x, -L::lowest), L::bits);
 }
 
-// The logistic function of -|x|, given exp(-|x|) * Lift::up. At x and -x it adds up to 1.
+// The logistic function of -|x|, given exp(-|x|) * ExpScale::up. At x and -x it adds up to 1.
 template <class T>
 NPFUSE_FORMULA T sigmoid_below_zero(Pair<T> t) {
-    return rounded(ratio_by_one_plus(t, t.hi, Lift<T>::up));
+    return rounded(ratio_by_one_plus(t, t.hi, ExpScale<T>::up));
 }
 
 // The logistic function of |x| or of -|x|; NaN as it is.
 template <class T>
 NPFUSE_FORMULA T sigmoid_on_side(T x, bool below_zero) {
-    using L = Lift<T>;
-    T below = sigmoid_below_zero(exp_lifted(-bounded_absolute(x, -L::lowest), L::bits));
+    using L = ExpScale<T>;
+    T below = sigmoid_below_zero(exp_scaled_up(-bounded_absolute(x, -L::lowest), L::bits));
     return unless_nan(x, below_zero ? below : T(1) - below);
 }
 
@@ -40,14 +40,14 @@ NPFUSE_FORMULA T sigmoid_of_opposite(T x) {
     return sigmoid_on_side(x, x > T(0));
 }
 
-// The logistic function of |z|, and that of -|z| times Lift::up, given exp(-|z|) times that; each in two parts.
+// The logistic function of |z|, and that of -|z| times ExpScale::up, given exp(-|z|) times that; each in two parts.
 template <class T>
 struct LogisticPairs {
     Pair<T> upper, lower;
 
     NPFUSE_FORMULA explicit LogisticPairs(Pair<T> t) {
-        T inverse = T(1) / (Lift<T>::up + t.hi);
-        upper.hi = lifted(inverse);
+        T inverse = T(1) / (ExpScale<T>::up + t.hi);
+        upper.hi = scaled_up(inverse);
         upper.lo = times(fma(-inverse, t.hi, T(1) - upper.hi), upper.hi);
         lower.hi = times(t.hi, upper.hi);
         lower.lo = fma(t.hi, upper.lo, fma(t.lo, upper.hi, fma(t.hi, upper.hi, -lower.hi)));
@@ -57,8 +57,8 @@ struct LogisticPairs {
 // sigmoid(x) * sigmoid(-x) * factor, for a power of two. <= 1 ULP, all x; subnormal results within one step.
 template <class T>
 NPFUSE_FORMULA T logistic_density(T x, T factor) {
-    using L = Lift<T>;
-    LogisticPairs<T> s(exp_lifted(-bounded_absolute(x, -L::lowest), L::bits));
+    using L = ExpScale<T>;
+    LogisticPairs<T> s(exp_scaled_up(-bounded_absolute(x, -L::lowest), L::bits));
     T density = fma(s.lower.hi, s.upper.hi, fma(s.lower.hi, s.upper.lo, times(s.lower.lo, s.upper.hi)));
     return unless_nan(x, times(density, L::down * factor));
 }

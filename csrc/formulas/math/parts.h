@@ -1,4 +1,4 @@
-// exp and the logistic function of an argument in two parts, for formulas whose parameters stretch it: beta * x is not
+// exp and the logistic function of an argument in two parts, for formulas whose parameters scale it: beta * x is not
 // exact, and exp turns an absolute error into a relative one.
 //
 // The power of two is kept as its exponent: a factor in front may be so large that a result is an ordinary number
@@ -35,12 +35,12 @@ struct Parts {
     T hi, lo, k;
 };
 
-// 2^k, or something as negligible beside 1.
+// 2^k, or something as negligible compared with 1.
 template <class T>
-NPFUSE_FORMULA T power_beside_one(T k) {
+NPFUSE_FORMULA T power_clear_of_one(T k) {
     using F = Format<T>;
     constexpr T least = T(-2 * F::fraction_bits);
-    return from_bits<T>(to_bits(at_least(k, least) + (F::round + T(F::exponent_bias))) << F::fraction_bits);
+    return from_bits<T>(to_bits(clamp_min(k, least) + (F::round + T(F::exponent_bias))) << F::fraction_bits);
 }
 
 // exp(x.hi + x.lo) for least_exponent <= x.hi <= 0; hi in [0.7, 1.42]. Relative error 2^-25.9 (float), 2^-54.9
@@ -61,10 +61,11 @@ NPFUSE_FORMULA T finite(T x) {
 template <class T>
 NPFUSE_FORMULA Pair<T> expm1_pair(Pair<T> x) {
     Reduced<T> reduced = reduce_exp(x.hi, x.lo, T(0));
-    return expm1_of(growth_pair(reduced), power_beside_one(reduced.k));
+    return expm1_of(growth_pair(reduced), power_clear_of_one(reduced.k));
 }
 
-// 2^k in two factors, both normal numbers, for integers k <= 0 that exp can yield; upper alone will do beside 1.
+// 2^k in two factors, both normal numbers, for integers k <= 0 that exp can yield; upper alone suffices where 1 is
+// added.
 template <class T>
 struct PowerOfTwo {
     T upper, lower;
@@ -72,7 +73,7 @@ struct PowerOfTwo {
     NPFUSE_FORMULA explicit PowerOfTwo(T k) {
         using F = Format<T>;
         constexpr T round = F::round + T(F::exponent_bias), least = T(1 - F::exponent_bias);
-        T taken = at_least(k, least);
+        T taken = clamp_min(k, least);
         upper = from_bits<T>(to_bits(taken + round) << F::fraction_bits);
         lower = from_bits<T>(to_bits((k - taken) + round) << F::fraction_bits);
     }
@@ -89,9 +90,9 @@ NPFUSE_FORMULA Pair<T> distance_of_product(T factor, T x, T bound) {
 // sigmoid(factor * x), <= 1 ULP.
 template <class T>
 NPFUSE_FORMULA T sigmoid_of_product(T factor, T x) {
-    using L = Lift<T>;
+    using L = ExpScale<T>;
     Pair<T> z = distance_of_product(factor, x, -L::lowest);
-    T below = sigmoid_below_zero(exp_lifted<T>({-z.hi, -z.lo}, L::bits));
+    T below = sigmoid_below_zero(exp_scaled_up<T>({-z.hi, -z.lo}, L::bits));
     return unless_nan(x + factor, opposite(x, factor) ? below : T(1) - below);
 }
 

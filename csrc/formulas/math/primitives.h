@@ -9,7 +9,7 @@
 
 NPFUSE_FORMULAS_BEGIN
 
-// The unevaluated sum hi + lo, |lo| small beside |hi|.
+// The unevaluated sum hi + lo, |lo| small compared with |hi|.
 template <class T>
 struct Pair {
     T hi, lo;
@@ -65,19 +65,19 @@ NPFUSE_FORMULA T with_sign(T magnitude, T sign) {
 }
 
 template <class T>
-NPFUSE_FORMULA T at_least(T x, T bound) {
+NPFUSE_FORMULA T clamp_min(T x, T bound) {
     return x < bound ? bound : x;
 }
 
 template <class T>
-NPFUSE_FORMULA T at_most(T x, T bound) {
+NPFUSE_FORMULA T clamp_max(T x, T bound) {
     return x > bound ? bound : x;
 }
 
 // x between -limit and limit; NaN stays NaN.
 template <class T>
 NPFUSE_FORMULA T clipped(T x, T limit) {
-    return at_most(at_least(x, -limit), limit);
+    return clamp_max(clamp_min(x, -limit), limit);
 }
 
 // min(x, bound) for x >= 0, and NaN becomes bound too: compared as integers, which takes one quick instruction.
@@ -94,7 +94,7 @@ NPFUSE_FORMULA T bounded_absolute(T x, T bound) {
 
 // max(|x|, bound), NaN if x is: compared as integers, which takes one quick instruction.
 template <class T>
-NPFUSE_FORMULA T absolute_at_least(T x, T bound) {
+NPFUSE_FORMULA T absolute_clamp_min(T x, T bound) {
     typename Format<T>::Bits magnitude = to_bits(absolute(x)), limit = to_bits(bound);
     return from_bits<T>(magnitude > limit ? magnitude : limit);
 }
@@ -187,27 +187,27 @@ NPFUSE_FORMULA Pair<T> two_product(T a, T b) {
 // Polynomials are summed two and four coefficients at a time: a shorter chain of operations that wait for each other.
 
 template <class T>
-NPFUSE_FORMULA T by_pairs(T, T, T c0) {
+NPFUSE_FORMULA T estrin_by_pairs(T, T, T c0) {
     return c0;
 }
 
 template <class T>
-NPFUSE_FORMULA T by_pairs(T x, T, T c0, T c1) {
+NPFUSE_FORMULA T estrin_by_pairs(T x, T, T c0, T c1) {
     return fma(x, c1, c0);
 }
 
 template <class T, class... More>
-NPFUSE_FORMULA T by_pairs(T x, T x2, T c0, T c1, T c2, More... more) {
-    return fma(x2, by_pairs(x, x2, c2, more...), fma(x, c1, c0));
+NPFUSE_FORMULA T estrin_by_pairs(T x, T x2, T c0, T c1, T c2, More... more) {
+    return fma(x2, estrin_by_pairs(x, x2, c2, more...), fma(x, c1, c0));
 }
 
 template <class T, class... More>
-NPFUSE_FORMULA T by_fours(T x, T x2, T x4, T c0, T c1, T c2, T c3, More... more) {
-    T low = by_pairs(x, x2, c0, c1, c2, c3);
+NPFUSE_FORMULA T estrin_by_fours(T x, T x2, T x4, T c0, T c1, T c2, T c3, More... more) {
+    T low = estrin_by_pairs(x, x2, c0, c1, c2, c3);
     if constexpr (sizeof...(more) > 4) {
-        return fma(x4, by_fours(x, x2, x4, more...), low);
+        return fma(x4, estrin_by_fours(x, x2, x4, more...), low);
     } else if constexpr (sizeof...(more) > 0) {
-        return fma(x4, by_pairs(x, x2, more...), low);
+        return fma(x4, estrin_by_pairs(x, x2, more...), low);
     } else {
         return low;
     }
@@ -218,9 +218,9 @@ template <class T, class... More>
 NPFUSE_FORMULA T polynomial(T x, More... c) {
     T x2 = times(x, x);
     if constexpr (sizeof...(c) > 6) {
-        return by_fours(x, x2, times(x2, x2), c...);
+        return estrin_by_fours(x, x2, times(x2, x2), c...);
     } else {
-        return by_pairs(x, x2, c...);
+        return estrin_by_pairs(x, x2, c...);
     }
 }
 

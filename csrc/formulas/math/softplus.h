@@ -53,7 +53,7 @@ NPFUSE_FORMULA T softplus(T x, T beta) {
     T quotient = times(result.log.hi, inverse);
     Pair<T> log = fast_two_sum(quotient, times(fma(-quotient, beta, result.log.hi) + result.log.lo, inverse));
     T upper = result.large ? T(1) : power.upper, lower = result.large ? T(1) : power.lower;
-    T y = added(at_least(x, T(0)), {times(times(log.hi, upper), lower), times(times(log.lo, upper), lower)});
+    T y = added(clamp_min(x, T(0)), {times(times(log.hi, upper), lower), times(times(log.lo, upper), lower)});
     return unless_nan(x + beta, y);
 }
 
@@ -61,10 +61,10 @@ NPFUSE_FORMULA T softplus(T x, T beta) {
 template <class T>
 NPFUSE_FORMULA T softplus(T x) {
     Scaled<T> t = exp_minus_absolute(x);
-    T power = times(t.scale, Lift<T>::down);
+    T power = times(t.scale, ExpScale<T>::down);
     LogOnePlus<T> result = log_one_plus<T>({t.hi, t.lo}, power);
     T scale = result.large ? T(1) : power;
-    return unless_nan(x, added(at_least(x, T(0)), {times(result.log.hi, scale), times(result.log.lo, scale)}));
+    return unless_nan(x, added(clamp_min(x, T(0)), {times(result.log.hi, scale), times(result.log.lo, scale)}));
 }
 
 NPFUSE_FORMULAS_END

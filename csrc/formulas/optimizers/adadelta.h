@@ -26,7 +26,7 @@ struct Adadelta {
 
     template <class T>
     static Scalars<T> prepare(double /*step*/, const Settings& at) {
-        const double eps = at_least(at.eps, smallest_root<T> * smallest_root<T>);
+        const double eps = clamp_min(at.eps, smallest_root<T> * smallest_root<T>);
         // eps scale / square_avg is a number to keep whatever square_avg, if eps is not too small for that.
         double scale = 1, root_scale = 1;
         for (; scale * eps < 16 && scale * smallest_root<T> < 0.25; root_scale *= 2) scale *= 4;

@@ -45,7 +45,7 @@ struct Adam {
     template <class T, class Gradient>
     NPFUSE_FORMULA static T step(const Scalars<T>& s, Gradient g, T& exp_avg, T& exp_avg_sq) {
         update_averages(s, g, exp_avg, exp_avg_sq);
-        return s.normalizer.quickly_of(settled(exp_avg), square_root(exp_avg_sq));
+        return s.normalizer.quickly_of(flush_subnormals(exp_avg), square_root(exp_avg_sq));
     }
 
 protected:
@@ -74,7 +74,7 @@ struct AdamAmsgrad : Adam {
     template <class T, class Gradient>
     NPFUSE_FORMULA static T step(const Scalars<T>& s, Gradient g, T& exp_avg, T& exp_avg_sq, T& max_exp_avg_sq) {
         update_averages(s, g, exp_avg, exp_avg_sq);
-        max_exp_avg_sq = at_least(exp_avg_sq, max_exp_avg_sq);
+        max_exp_avg_sq = clamp_min(exp_avg_sq, max_exp_avg_sq);
         return s.normalizer.of(exp_avg, square_root(max_exp_avg_sq + s.eps_root));
     }
 };

@@ -29,7 +29,7 @@ struct Adamax {
             .gain1 = Factor<T>(1 - at.beta1),
             .decay2 = Factor<T>(at.beta2),
             .eps = T(at.eps),
-            .eps_outside = T(at_least(at.eps_outside, smallest_root<T>)),
+            .eps_outside = T(clamp_min(at.eps_outside, smallest_root<T>)),
             .lr = T(at.lr / (1 - __builtin_pow(at.beta1, step))),
         };
     }
@@ -38,9 +38,9 @@ struct Adamax {
     NPFUSE_FORMULA static T step(const Scalars<T>& s, Gradient g, T& exp_avg, T& exp_inf) {
         exp_avg = mix(s.decay1, exp_avg, s.gain1, g);
         const T decayed = fma(s.decay2.hi, exp_inf, times(s.decay2.lo, exp_inf));
-        const T larger = at_least(absolute(value<T>(g)) + s.eps, decayed);
+        const T larger = clamp_min(absolute(value<T>(g)) + s.eps, decayed);
         exp_inf = decayed == decayed ? larger : decayed;
-        return times(s.lr, settled(exp_avg) / (exp_inf + s.eps_outside));
+        return times(s.lr, flush_subnormals(exp_avg) / (exp_inf + s.eps_outside));
     }
 };
 

@@ -33,7 +33,7 @@ struct WideGradient {
     double number;
 };
 
-// The root of the smallest number that a state keeps. An eps that would vanish beside it is as much, so that no
+// The root of the smallest number that a state keeps. An eps that would vanish when added to it is as much, so that no
 // gradient is no step.
 template <class T>
 inline constexpr double smallest_root = 0x1p-63;
@@ -118,18 +118,18 @@ NPFUSE_FORMULA T mix_square(T decay, T average, T gain, Gradient g) {
 // A number as a state keeps it, without subnormal ones: a gradient that stays zero lets its averages shrink until they
 // are subnormal, where rounding would hold them for ever. They are too small for any parameter to notice.
 template <class T>
-NPFUSE_FORMULA T settled(T x) {
+NPFUSE_FORMULA T flush_subnormals(T x) {
     const auto exponent = to_bits(T(__builtin_huge_val()));
     return (to_bits(x) & exponent) != 0 ? x : T(0);
 }
 
 // Of what a state keeps: most processors take many times as long over a subnormal number.
-NPFUSE_FORMULA float square_root(float x) { return __builtin_sqrtf(settled(x)); }
-NPFUSE_FORMULA double square_root(double x) { return __builtin_sqrt(settled(x)); }
+NPFUSE_FORMULA float square_root(float x) { return __builtin_sqrtf(flush_subnormals(x)); }
+NPFUSE_FORMULA double square_root(double x) { return __builtin_sqrt(flush_subnormals(x)); }
 
 // lr numerator / (root + eps). The learning rate goes into the denominator, which saves a rounding. The numerator
-// is multiplied, as the quotient of a subnormal one would take long. An eps that would vanish beside the smallest root
-// is that root: no gradient, no step.
+// is multiplied, as the quotient of a subnormal one would take long. An eps that would vanish when added to the
+// smallest root is that root: no gradient, no step.
 template <class T>
 struct Normalizer {
     Factor<T> exact_weight;
@@ -137,7 +137,7 @@ struct Normalizer {
 
     Normalizer() = default;
     NPFUSE_FORMULA Normalizer(double lr, double added_eps)
-        : exact_weight(1 / lr), weight(T(1 / lr)), eps(T(at_least(added_eps, smallest_root<T>) / lr)) {
+        : exact_weight(1 / lr), weight(T(1 / lr)), eps(T(clamp_min(added_eps, smallest_root<T>) / lr)) {
         if (!(weight < Format<T>::infinity)) {  // no step at all
             exact_weight = Factor<T>(0);
             weight = 0;

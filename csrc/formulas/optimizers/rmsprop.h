@@ -53,7 +53,7 @@ struct RMSpropCentered : RMSprop {
     NPFUSE_FORMULA static T step(const Scalars<T>& s, Gradient g, T& square_avg, T& grad_avg) {
         const T distance = difference(g, grad_avg);
         const T remaining = times(s.decay, excess_over_square(square_avg, grad_avg));
-        const T variance = at_least(fma(times(s.spread_gain, distance), distance, remaining), T(0));
+        const T variance = clamp_min(fma(times(s.spread_gain, distance), distance, remaining), T(0));
         square_avg = mix_square(s.decay, square_avg, s.gain, g);
         grad_avg = mix(s.exact_decay, grad_avg, s.exact_gain, g);
         return s.normalizer.of(value<T>(g), square_root(variance + s.eps_root));
@@ -82,7 +82,7 @@ struct RMSpropBuffered {
         return {
             .decay = at.alpha,
             .gain = 1 - at.alpha,
-            .eps = at_least(at.eps, smallest_root<double>),
+            .eps = clamp_min(at.eps, smallest_root<double>),
             .eps_root = at.eps_root,
             .momentum = at.momentum,
             .into_buffer = at.velocity != 0 ? at.lr : 1,
@@ -124,7 +124,7 @@ struct RMSpropCenteredMomentum : RMSpropBuffered {
         const double mean = fma(s.gain, g, s.decay * double(grad_avg));
         square_avg = T(average);
         grad_avg = T(mean);
-        return fill(s, g, at_least(fma(-mean, mean, average), 0.0), momentum_buffer);
+        return fill(s, g, clamp_min(fma(-mean, mean, average), 0.0), momentum_buffer);
     }
 };
 

@@ -47,7 +47,7 @@ struct RowTerms : RowUnits<T> {
 
     NPFUSE_FORMULA T term(T x) const {
         // Rounded, a difference of 20 would cost ten ULP.
-        Pair<T> difference = two_sum(at_least(x - this->shift, this->floor), -this->pivot);
+        Pair<T> difference = two_sum(clamp_min(x - this->shift, this->floor), -this->pivot);
         T rounded = fma(difference.hi, C::log2_e, Units::round);
         T scale = Units::power_of_two(rounded);
         T k = rounded - Units::round;
@@ -71,7 +71,7 @@ struct SummedTerms : RowUnits<T> {
     }
 
     NPFUSE_FORMULA T term(T x) const {
-        T number = at_least(x - this->shift, this->floor);
+        T number = clamp_min(x - this->shift, this->floor);
         T rounded = fma(number, C::log2_e, this->pivot);
         T scale = Units::power_of_two(rounded);
         T k = rounded - this->pivot;
@@ -87,25 +87,28 @@ struct SummedTerms : RowUnits<T> {
     }
 
     // The sum of exp(x - maximum) without the maximum's own, given that of all terms.
-    NPFUSE_FORMULA double beside(T maximum, double sum) const { return (sum - double(term(maximum))) / unit(maximum); }
+    NPFUSE_FORMULA double excluding_maximum(T maximum, double sum) const {
+        return (sum - double(term(maximum))) / unit(maximum);
+    }
 };
 
-// A sum of exponentials beside the maximum's own, 1, keeps the digits that matter as long as it is larger.
+// A sum of exponentials excluding the maximum's own, 1, keeps the digits that matter as long as it is larger.
 template <class T>
-constexpr double lost_beside_one = sizeof(T) == 4 ? 0x1p-26 : 1;
+constexpr double lost_in_sum_with_one = sizeof(T) == 4 ? 0x1p-26 : 1;
 
-// maximum + log(1 + beside) in two parts, of which the second keeps every digit of a logarithm that the maximum dwarfs.
+// maximum + log(1 + excluding_maximum) in two parts, of which the second keeps every digit of a logarithm that the
+// maximum dwarfs.
 template <class T>
-NPFUSE_FORMULA Pair<T> log_of_row_sum(T maximum, double beside) {
-    Pair<T> logarithm = narrowed<T>(log1p(beside));
+NPFUSE_FORMULA Pair<T> log_of_row_sum(T maximum, double excluding_maximum) {
+    Pair<T> logarithm = narrowed<T>(log1p(excluding_maximum));
     Pair<T> sum = two_sum(maximum, logarithm.hi);
     return {sum.hi, sum.lo + logarithm.lo};
 }
 
 // The same, rounded. An infinite maximum is the result itself.
 template <class T>
-NPFUSE_FORMULA T log_sum_exp(T maximum, double beside) {
-    return maximum - maximum == T(0) ? T(double(maximum) + log1p(beside)) : maximum;
+NPFUSE_FORMULA T log_sum_exp(T maximum, double excluding_maximum) {
+    return maximum - maximum == T(0) ? T(double(maximum) + log1p(excluding_maximum)) : maximum;
 }
 
 struct NormalisedTerm {

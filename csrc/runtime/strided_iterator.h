@@ -10,7 +10,7 @@
 namespace npfuse::runtime {
 
 // Element k of each array meets element k of the others, over as few dimensions as the arrays together allow.
-class Walk {
+class StridedIterator {
 public:
     static constexpr std::size_t max_arrays = 8;
     using Bytes = std::array<std::ptrdiff_t, max_arrays>;  // for each array
@@ -19,7 +19,7 @@ public:
     enum class Order { memory, index };
 
     // strides[a][d] is array a's stride along dimension d, in bytes.
-    Walk(std::span<const std::ptrdiff_t> shape, std::span<const std::ptrdiff_t* const> strides, Order order);
+    StridedIterator(std::span<const std::ptrdiff_t> shape, std::span<const std::ptrdiff_t* const> strides, Order order);
 
     // Array a's stride along a run.
     std::ptrdiff_t run_stride(std::size_t a) const { return dimensions_.back().strides[a]; }

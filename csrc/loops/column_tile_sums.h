@@ -1,15 +1,15 @@
-// Sums of numbers that stand side by side, one for each column: each has the order that RowSum gives a row, so the bits
+// The sums of a tile's columns: each has the order of summation that RowSum gives a row, so the bits
 // are the same.
 #pragma once
 
-#include "indices.h"
+#include "index_sequence.h"
 #include "lanes.h"
 
 NPFUSE_FORMULAS_BEGIN
 
 // A tile of so many columns, or fewer.
 template <ptrdiff_t tile>
-class SumsSideBySide {
+class ColumnTileSums {
 public:
     // Of n elements of every column: term(j, c) is element j of column c. Of a whole tile the width is Known, so that
     // loops over it need no remainder.
@@ -39,8 +39,8 @@ private:
 #pragma omp simd
             for (ptrdiff_t c = 0; c < columns; ++c) lanes_[lane][c] = 0.0 + double(term(first + lane, c));
         ptrdiff_t j = first + used_;
-        if constexpr (__is_same(Width, Known<tile>)) {
-            for (; j + 2 * lane_count <= last; j += 2 * lane_count) add_turns<2>(j, columns, term);
+        if constexpr (__is_same(Width, IndexConstant<tile>)) {
+            for (; j + 2 * lane_count <= last; j += 2 * lane_count) add_unrolled<2>(j, columns, term);
         }
         for (; j < last; ++j) add_to_lane<1>(j % lane_count, j, columns, term);
     }
@@ -58,26 +58,26 @@ private:
         for (ptrdiff_t c = 0; c < tile; ++c) lanes_[0][c] += before_[c];
     }
 
-    template <int turns, class Width, class Term>
-    NPFUSE_FORMULA void add_turns(ptrdiff_t first, Width columns, Term term) {
-        for (ptrdiff_t lane = 0; lane < lane_count; ++lane) add_to_lane<turns>(lane, first + lane, columns, term);
+    template <int unroll, class Width, class Term>
+    NPFUSE_FORMULA void add_unrolled(ptrdiff_t first, Width columns, Term term) {
+        for (ptrdiff_t lane = 0; lane < lane_count; ++lane) add_to_lane<unroll>(lane, first + lane, columns, term);
     }
 
     // A lane stays in its register for so many terms.
-    template <int turns, class Width, class Term>
+    template <int unroll, class Width, class Term>
     NPFUSE_FORMULA void add_to_lane(ptrdiff_t lane, ptrdiff_t first, Width columns, Term term) {
         double* sums = lanes_[lane];
 #pragma omp simd
-        for (ptrdiff_t c = 0; c < columns; ++c) sums[c] = sum_of_turns<turns>(sums[c], first, c, term);
+        for (ptrdiff_t c = 0; c < columns; ++c) sums[c] = sum_unrolled<unroll>(sums[c], first, c, term);
     }
 
     // Not a loop: gcc would not vectorise the one around it.
-    template <int turns, class Term>
-    NPFUSE_FORMULA static double sum_of_turns(double sum, ptrdiff_t j, ptrdiff_t c, Term term) {
-        if constexpr (turns == 0)
+    template <int unroll, class Term>
+    NPFUSE_FORMULA static double sum_unrolled(double sum, ptrdiff_t j, ptrdiff_t c, Term term) {
+        if constexpr (unroll == 0)
             return sum;
         else
-            return sum_of_turns<turns - 1>(sum + double(term(j, c)), j + lane_count, c, term);
+            return sum_unrolled<unroll - 1>(sum + double(term(j, c)), j + lane_count, c, term);
     }
 
     ptrdiff_t used_;

@@ -37,7 +37,7 @@ private:
 };
 
 // Of elements [begin, end).
-inline double smallest(const View& view, ptrdiff_t begin, ptrdiff_t end) {
+inline double min_reduce(const View& view, ptrdiff_t begin, ptrdiff_t end) {
     if (is_direct<float>(view)) {
         Smallest<float> found;
         found.look_at(direct<float>(view, begin), end - begin);

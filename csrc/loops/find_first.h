@@ -7,7 +7,7 @@ NPFUSE_FORMULAS_BEGIN
 
 // The first position of a number that is wanted; n where there is none.
 template <class T, class Wanted>
-NPFUSE_FORMULA ptrdiff_t first_position(const T* x, ptrdiff_t n, Wanted is_wanted) {
+NPFUSE_FORMULA ptrdiff_t find_first(const T* x, ptrdiff_t n, Wanted is_wanted) {
     ptrdiff_t i = 0;
     for (; i + lane_count <= n; i += lane_count) {
         int matches = 0;
@@ -21,13 +21,13 @@ NPFUSE_FORMULA ptrdiff_t first_position(const T* x, ptrdiff_t n, Wanted is_wante
 
 // The first position of a value, which NaN has not.
 template <class T>
-inline ptrdiff_t row_position(const T* x, ptrdiff_t n, T value) {
-    return first_position(x, n, [=](T each) __attribute__((always_inline)) { return each == value; });
+inline ptrdiff_t find_value(const T* x, ptrdiff_t n, T value) {
+    return find_first(x, n, [=](T each) __attribute__((always_inline)) { return each == value; });
 }
 
 template <class T>
-inline ptrdiff_t nan_position(const T* x, ptrdiff_t n) {
-    return first_position(x, n, [](T each) __attribute__((always_inline)) { return each != each; });
+inline ptrdiff_t find_nan_in(const T* x, ptrdiff_t n) {
+    return find_first(x, n, [](T each) __attribute__((always_inline)) { return each != each; });
 }
 
 NPFUSE_FORMULAS_END

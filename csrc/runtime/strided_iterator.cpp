@@ -1,10 +1,11 @@
-#include "runtime/walk.h"
+#include "runtime/strided_iterator.h"
 
 #include <cstdlib>
 
 namespace npfuse::runtime {
 
-Walk::Walk(std::span<const std::ptrdiff_t> shape, std::span<const std::ptrdiff_t* const> strides, Order order) {
+StridedIterator::StridedIterator(std::span<const std::ptrdiff_t> shape, std::span<const std::ptrdiff_t* const> strides,
+                                 Order order) {
     const std::size_t arrays = strides.size();
     std::vector<Dimension> sorted;
     for (std::size_t d = 0; d < shape.size(); ++d) {
@@ -32,7 +33,7 @@ Walk::Walk(std::span<const std::ptrdiff_t> shape, std::span<const std::ptrdiff_t
     if (dimensions_.empty()) dimensions_.push_back({1, {}});
 }
 
-void Walk::locate(std::ptrdiff_t element, Bytes& offsets) const {
+void StridedIterator::locate(std::ptrdiff_t element, Bytes& offsets) const {
     offsets.fill(0);
     for (auto dimension = dimensions_.rbegin(); dimension != dimensions_.rend(); ++dimension) {
         const std::ptrdiff_t position = element % dimension->length;

@@ -1,4 +1,4 @@
-// Loops over contiguous memory whose formula is long: several chunks are computed abreast.
+// Loops over contiguous memory for long formulas, with several chunks interleaved.
 #pragma once
 
 #include "../table.h"
@@ -6,42 +6,43 @@
 
 NPFUSE_FORMULAS_BEGIN
 
-// How many chunks are computed abreast. They have nothing to do with each other, so the compiler interleaves them, and
-// none waits for what it is itself still computing. A chunk is one vector of AVX-512; of others it is several already.
+// How many chunks are interleaved. They are independent, so that the latency of one is hidden by the others. A chunk is
+// one vector of AVX-512; of others it is several already.
 #if defined(__AVX512F__)
 template <class T>
-inline constexpr ptrdiff_t chunks_abreast = sizeof(T) == 4 ? 4 : 2;
+inline constexpr ptrdiff_t interleaved_chunks = sizeof(T) == 4 ? 4 : 2;
 #else
 template <class T>
-inline constexpr ptrdiff_t chunks_abreast = 1;
+inline constexpr ptrdiff_t interleaved_chunks = 1;
 #endif
 
-inline constexpr ptrdiff_t most_abreast = 4;
+inline constexpr ptrdiff_t max_interleaved = 4;
 
-// Applies the formula to whole chunks, so many abreast. All are read before any is written: an output may be an input.
-template <ptrdiff_t abreast, class Formula, class T, class... Operands>
-NPFUSE_FORMULA void apply_abreast(const Formula& formula, T* y, const Operands*... operands) {
+// Applies the formula to whole chunks, so many of them interleaved. All are read before any is written: an output may
+// be an input.
+template <ptrdiff_t interleaved, class Formula, class T, class... Operands>
+NPFUSE_FORMULA void apply_interleaved(const Formula& formula, T* y, const Operands*... operands) {
     constexpr ptrdiff_t chunk = kernel_chunk<T>;
-    T results[abreast][chunk];
+    T results[interleaved][chunk];
     NPFUSE_UNROLL
-    for (ptrdiff_t k = 0; k < abreast; ++k)
+    for (ptrdiff_t k = 0; k < interleaved; ++k)
 #pragma omp simd
         for (ptrdiff_t j = 0; j < chunk; ++j) results[k][j] = formula(operands[k * chunk + j]...);
     NPFUSE_UNROLL
-    for (ptrdiff_t k = 0; k < abreast; ++k)
+    for (ptrdiff_t k = 0; k < interleaved; ++k)
 #pragma omp simd
         for (ptrdiff_t j = 0; j < chunk; ++j) y[k * chunk + j] = results[k][j];
 }
 
 // The same for a formula of two results.
-inline constexpr ptrdiff_t most_two_abreast = 3;
+inline constexpr ptrdiff_t max_interleaved_pairs = 3;
 
-template <ptrdiff_t abreast, class Formula, class T, class... Operands>
-NPFUSE_FORMULA void apply_two_abreast(const Formula& formula, T* y, T* z, const Operands*... operands) {
+template <ptrdiff_t interleaved, class Formula, class T, class... Operands>
+NPFUSE_FORMULA void apply_interleaved_pairs(const Formula& formula, T* y, T* z, const Operands*... operands) {
     constexpr ptrdiff_t chunk = kernel_chunk<T>;
-    T first[abreast][chunk], second[abreast][chunk];
+    T first[interleaved][chunk], second[interleaved][chunk];
     NPFUSE_UNROLL
-    for (ptrdiff_t k = 0; k < abreast; ++k)
+    for (ptrdiff_t k = 0; k < interleaved; ++k)
 #pragma omp simd
         for (ptrdiff_t j = 0; j < chunk; ++j) {
             const auto both = formula(operands[k * chunk + j]...);
@@ -49,7 +50,7 @@ NPFUSE_FORMULA void apply_two_abreast(const Formula& formula, T* y, T* z, const 
             second[k][j] = both.lo;
         }
     NPFUSE_UNROLL
-    for (ptrdiff_t k = 0; k < abreast; ++k)
+    for (ptrdiff_t k = 0; k < interleaved; ++k)
 #pragma omp simd
         for (ptrdiff_t j = 0; j < chunk; ++j) {
             y[k * chunk + j] = first[k][j];
@@ -61,10 +62,11 @@ NPFUSE_FORMULA void apply_two_abreast(const Formula& formula, T* y, T* z, const 
 // numbers there were.
 template <ptrdiff_t most, class T, class Apply>
 NPFUSE_FORMULA ptrdiff_t for_whole_chunks(ptrdiff_t n, Apply apply) {
-    constexpr ptrdiff_t chunk = kernel_chunk<T>, abreast = chunks_abreast<T> < most ? chunks_abreast<T> : most;
+    constexpr ptrdiff_t chunk = kernel_chunk<T>,
+                        interleaved = interleaved_chunks<T> < most ? interleaved_chunks<T> : most;
     ptrdiff_t i = 0;
-    for (; i + abreast * chunk <= n; i += abreast * chunk) apply.template operator()<abreast>(i);
-    if constexpr (abreast > 1)
+    for (; i + interleaved * chunk <= n; i += interleaved * chunk) apply.template operator()<interleaved>(i);
+    if constexpr (interleaved > 1)
         for (; i + chunk <= n; i += chunk) apply.template operator()<1>(i);
     return i;
 }
@@ -73,7 +75,7 @@ NPFUSE_FORMULA ptrdiff_t for_whole_chunks(ptrdiff_t n, Apply apply) {
 template <ptrdiff_t most, class Formula, class T, class... Operands>
 NPFUSE_FORMULA ptrdiff_t apply_to_whole_chunks(const Formula& formula, ptrdiff_t n, T* y, const Operands*... operands) {
     return for_whole_chunks<most, T>(n, [=]<ptrdiff_t count>(ptrdiff_t i) __attribute__((always_inline)) {
-        apply_abreast<count>(formula, y + i, (operands + i)...);
+        apply_interleaved<count>(formula, y + i, (operands + i)...);
     });
 }
 
@@ -81,9 +83,10 @@ NPFUSE_FORMULA ptrdiff_t apply_to_whole_chunks(const Formula& formula, ptrdiff_t
 // time, in a vector, unless that would be of what is already a result.
 template <class Formula, class T, class... Operands>
 NPFUSE_FORMULA void apply_to_all(const Formula& formula, ptrdiff_t n, T* y, const Operands*... operands) {
-    const ptrdiff_t whole = apply_to_whole_chunks<most_abreast>(formula, n, y, operands...), last = n - kernel_chunk<T>;
+    const ptrdiff_t whole = apply_to_whole_chunks<max_interleaved>(formula, n, y, operands...),
+                    last = n - kernel_chunk<T>;
     if (n - whole > kernel_chunk<T> / 8 && last >= 0 && ((operands != y) && ...)) {
-        apply_abreast<1>(formula, y + last, (operands + last)...);
+        apply_interleaved<1>(formula, y + last, (operands + last)...);
         return;
     }
 #pragma omp simd

@@ -8,16 +8,16 @@
 NPFUSE_FORMULAS_BEGIN
 
 template <int... I>
-struct Indices {};
+struct IndexSequence {};
 template <int n, int... I>
-struct IndicesUpTo : IndicesUpTo<n - 1, n - 1, I...> {};
+struct MakeIndexSequence : MakeIndexSequence<n - 1, n - 1, I...> {};
 template <int... I>
-struct IndicesUpTo<0, I...> {
-    using type = Indices<I...>;
+struct MakeIndexSequence<0, I...> {
+    using type = IndexSequence<I...>;
 };
 
 template <ptrdiff_t number>
-struct Known {
+struct IndexConstant {
     constexpr operator ptrdiff_t() const { return number; }
 };
 
