@@ -79,6 +79,30 @@ EQUIVALENT = {
         "dtype = np.result_type(_native.relu(gradient[..., :0])) -> "
         "dtype = np.result_type(_native.relu(gradient[..., :(0 + 1)]))",
     ): "the dtype of a result does not depend on how many numbers there are",
+    (
+        "python/npfuse/optimizers/_settings.py",
+        "return kept[1] if kept is not None and kept[0] is self._version else None -> "
+        "return kept[1] if kept is not None and kept[(0 + 1)] is self._version else None",
+    ): "what is not kept is computed again",
+    (
+        "python/npfuse/_prelu.py",
+        'dx, sums = _native.parameter_backward_ufuncs["prelu"][1](gradient.reshape(-1), inputs.reshape(-1), single) -> '
+        'dx, sums = _native.parameter_backward_ufuncs["prelu"][1](gradient.reshape(-1), inputs.reshape(-(1 + 1)), single)',
+    ): "NumPy takes any negative length for the one to be found",
+    (
+        "python/npfuse/optimizers/_adagrad.py",
+        'return (lr, lr_decay, eps, 0.0) if eps_placement == "outside" else (lr, lr_decay, 0.0, eps) -> '
+        'return (lr, lr_decay, eps, (0.0 + 1)) if eps_placement == "outside" else (lr, lr_decay, 0.0, eps)',
+    ): "the kernel for an eps outside of the root reads no other",
+    (
+        "csrc/bind/ufuncs.cpp",
+        "for (int j = 0; j < operands; ++j) -> for (int j = 0; j <= operands; ++j)",
+    ): "the entry is written again by the next loop, and the last one is not used",
+    (
+        "csrc/bind/row_losses.cpp",
+        "const ReleasedGil released(PyArray_SIZE(pred) > worth_releasing_gil); -> "
+        "const ReleasedGil released(PyArray_SIZE(pred) >= worth_releasing_gil);",
+    ): "other threads may run in a call of one number fewer",
 }
 """Mutations that change no result, by path and change, each with the reason."""
 
