@@ -4,13 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "dtype.h"
 #include "formulas/describe.h"
 #include "span.h"
 
 namespace npfuse {
-
-// How an element of an operand is stored. The first four, in the order of Storage, are also what results are stored as.
-enum class Number { float16, bfloat16, float32, float64, int8, uint8, int16, uint16, int32, uint32, int64, uint64 };
 
 inline constexpr int max_dimensions = 64;
 
@@ -18,7 +16,7 @@ inline constexpr int max_dimensions = 64;
 // have been joined: contiguous memory, and a single repeated element, have one dimension.
 struct View {
     char* data = nullptr;  // null: no array
-    Number number;
+    DType dtype;
     int dimensions;
     std::ptrdiff_t shape[max_dimensions];
     std::ptrdiff_t strides[max_dimensions];

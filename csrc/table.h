@@ -4,15 +4,12 @@
 
 #include <cstddef>
 
+#include "dtype.h"
 #include "formulas/describe.h"
 #include "loss_table.h"
 #include "span.h"
 
 namespace npfuse {
-
-// How the elements of an array are stored. Half types compute in float32.
-enum class Storage { float16, bfloat16, float32, float64 };
-inline constexpr int storage_count = 4;
 
 // How the operands of an activation are stored: all alike, or the parameters as float and the arrays as a half type.
 // The latter is for parameters that are Python numbers: rounded to the half type first, they would spoil the result.
@@ -39,7 +36,7 @@ struct Elementwise {
     int outputs;
     ContiguousKernel<float> float32;
     ContiguousKernel<double> float64;
-    StripLoop strips[storage_count];  // null where the contiguous kernels serve as well
+    StripLoop strips[floating_dtype_count];  // null where the contiguous kernels serve as well
 };
 
 // A formula over memory of any stride (in bytes) and storage: operands are the inputs, then the outputs.
@@ -213,7 +210,7 @@ struct Optimizer {
 struct Operand {
     char* data;
     std::ptrdiff_t stride;
-    Storage storage;
+    DType storage;
     bool swapped, aligned;
 };
 
@@ -255,17 +252,17 @@ struct KernelTable {
     ElementwiseLoop elementwise[call_storage_count];
     BiasLoop bias[call_storage_count];
     ParameterLoop parameter[call_storage_count];
-    RowLoop rows[storage_count];
-    MaxoutLoop maxout[storage_count];
-    MaxoutLoop maxout_backward[storage_count];
+    RowLoop rows[floating_dtype_count];
+    MaxoutLoop maxout[floating_dtype_count];
+    MaxoutLoop maxout_backward[floating_dtype_count];
     LossLoop losses_float32;
     LossLoop losses_float64;
     RowLossLoop weights_of_probabilities;  // the sum of what the rows count for
     MinReduceLoop min_reduce;
-    UpdateLoop update[storage_count];  // by the parameter's storage
-    RowSumLoop sum_rows[storage_count];
+    UpdateLoop update[floating_dtype_count];  // by the parameter's storage
+    RowSumLoop sum_rows[floating_dtype_count];
     SquareLoop add_squares;
-    ScaleLoop scale[storage_count];
+    ScaleLoop scale[floating_dtype_count];
     Span<Activation> activations;
     Span<GatedActivation> gated_activations;
     Span<RowOperation> row_operations;

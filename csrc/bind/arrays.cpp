@@ -1,29 +1,8 @@
 #include "arrays.h"
 
-#include <cstring>
-
 namespace npfuse::bind {
 
 namespace {
-
-MaybeNumber integer_of(int type, npy_intp size) {
-    const bool is_signed = PyTypeNum_ISSIGNED(type);
-    switch (size) {
-        case 1:
-            return {true, is_signed ? Number::int8 : Number::uint8};
-        case 2:
-            return {true, is_signed ? Number::int16 : Number::uint16};
-        case 4:
-            return {true, is_signed ? Number::int32 : Number::uint32};
-        default:
-            return {true, is_signed ? Number::int64 : Number::uint64};
-    }
-}
-
-// ml_dtypes' type, recognised by its name: that package need not be there.
-bool is_bfloat16(PyArrayObject* array) {
-    return std::strstr(PyArray_DESCR(array)->typeobj->tp_name, "bfloat16") != nullptr && PyArray_ITEMSIZE(array) == 2;
-}
 
 bool is_well_behaved(PyArrayObject* array) { return PyArray_ISALIGNED(array) && PyArray_ISNOTSWAPPED(array); }
 
@@ -46,13 +25,13 @@ Array from_object(PyObject* object, const char* name) {
 }
 
 // np.exp's rule: the smallest floating type that holds every value.
-int promoted(Number integer) {
+int promoted(DType integer) {
     switch (integer) {
-        case Number::int8:
-        case Number::uint8:
+        case DType::int8:
+        case DType::uint8:
             return NPY_HALF;
-        case Number::int16:
-        case Number::uint16:
+        case DType::int16:
+        case DType::uint16:
             return NPY_FLOAT;
         default:
             return NPY_DOUBLE;
@@ -61,34 +40,17 @@ int promoted(Number integer) {
 
 }  // namespace
 
-MaybeNumber number_of(PyArrayObject* array) {
-    const int type = PyArray_TYPE(array);
-    switch (type) {
-        case NPY_FLOAT:
-            return {true, Number::float32};
-        case NPY_DOUBLE:
-            return {true, Number::float64};
-        case NPY_HALF:
-            return {true, Number::float16};
-        case NPY_BOOL:
-            return {true, Number::uint8};
-        default:
-            if (PyTypeNum_ISINTEGER(type)) return integer_of(type, PyArray_ITEMSIZE(array));
-            return {is_bfloat16(array), Number::bfloat16};
-    }
-}
-
 Array number_array(PyObject* object, const char* name) {
     Array array = from_object(object, name);
-    if (!number_of(raw(array)).known) reject_dtype(raw(array), name);
+    if (!dtype_of(raw(array))) reject_dtype(raw(array), name);
     return array;
 }
 
 Array floating_array(PyObject* object, const char* name) {
     Array array = number_array(object, name);
-    const Number number = number_of(raw(array)).number;
-    if (is_floating(number)) return array;
-    PyObject* promoted_array = PyArray_Cast(raw(array), promoted(number));
+    const DType dtype = *dtype_of(raw(array));
+    if (is_floating(dtype)) return array;
+    PyObject* promoted_array = PyArray_Cast(raw(array), promoted(dtype));
     if (!promoted_array) throw py::error_already_set();
     return py::reinterpret_steal<Array>(promoted_array);
 }
@@ -102,7 +64,7 @@ Array scalar_array(double value) {
 
 void view_broadcast(PyArrayObject* array, PyArrayObject* like, const char* name, const char* like_name, View& view) {
     view.data = PyArray_BYTES(array);
-    view.number = number_of(array).number;
+    view.dtype = *dtype_of(array);
     view.dimensions = 1;
     const int own = PyArray_NDIM(array), dimensions = PyArray_NDIM(like), extra = dimensions - own;
     const bool same_shape = extra == 0 && PyArray_CompareLists(PyArray_DIMS(array), PyArray_DIMS(like), dimensions);
@@ -168,8 +130,7 @@ PyArrayObject* checked_out(PyObject* out, PyArrayObject* pred) {
     if (!PyArray_Check(out)) throw py::type_error("out must be an ndarray, got " + std::string(Py_TYPE(out)->tp_name));
     if (is_masked(out)) throw py::type_error("out must be an array without a mask, got a MaskedArray");
     PyArrayObject* array = reinterpret_cast<PyArrayObject*>(out);
-    const MaybeNumber number = number_of(array);
-    if (!number.known || number.number != number_of(pred).number)
+    if (dtype_of(array) != dtype_of(pred))
         throw py::type_error("out must be of " + dtype_text(pred) + ", the dtype of the gradient, got " +
                              dtype_text(array));
     if (PyArray_NDIM(array) != PyArray_NDIM(pred) ||

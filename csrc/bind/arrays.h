@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 
+#include "dtypes.h"
 #include "numpy.h"
 #include "runtime/overlap.h"
 #include "table.h"
@@ -13,15 +14,6 @@ namespace npfuse::bind {
 using Array = py::object;  // holds a PyArrayObject
 
 inline PyArrayObject* raw(const Array& array) { return reinterpret_cast<PyArrayObject*>(array.ptr()); }
-
-// How the array's elements are stored, or nothing where no loop takes them.
-struct MaybeNumber {
-    bool known;
-    Number number;
-};
-MaybeNumber number_of(PyArrayObject* array);
-
-inline bool is_floating(Number number) { return number <= Number::float64; }
 
 // Any array-like as an aligned array in native byte order, of floating numbers; integers promote as for np.exp.
 Array floating_array(PyObject* object, const char* name);

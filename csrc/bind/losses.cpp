@@ -68,7 +68,7 @@ PyObject* call(const Loss& loss, const Signature& signature, Result wanted, PyOb
     };
     take(floating_array(slots[0], "pred"), "pred", call.inputs[0]);
     PyArrayObject* const pred = raw(inputs[0]);
-    const bool in_double = call.inputs[0].number == Number::float64;
+    const bool in_double = call.inputs[0].dtype == DType::float64;
     for (std::size_t i = 0; i < loss.parameters.count; ++i)
         call.parameters[i] = parse_parameter(parameter_slots[i], loss.parameters[i], in_double);
     take(number_array(slots[1], "target"), "target", call.inputs[1]);

@@ -8,7 +8,7 @@ NormOperands::NormOperands(const py::tuple& arrays) {
     for (std::size_t i = 0; i < arrays.size(); ++i) {
         const auto name = [&] { return operand_name(i); };
         PyArrayObject* array = array_or_throw(arrays[i], name);
-        const Storage storage = storage_or_throw(array, name);
+        const DType storage = storage_or_throw(array, name);
         // In the order of the indices, so that the layout changes no bit.
         const bool one_stride = PyArray_IS_C_CONTIGUOUS(array) || PyArray_NDIM(array) == 1;
         const runtime::StridedIterator* iterator = nullptr;

@@ -34,7 +34,7 @@ bool same_dense_order(PyArrayObject* a, PyArrayObject* b) {
     return (common & (NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_F_CONTIGUOUS)) != 0 || PyArray_NDIM(a) == 1;
 }
 
-Operand operand_of(PyArrayObject* array, Storage storage) {
+Operand operand_of(PyArrayObject* array, DType storage) {
     const bool strided = PyArray_NDIM(array) == 1 && !PyArray_IS_C_CONTIGUOUS(array);
     return {
         .data = PyArray_BYTES(array),

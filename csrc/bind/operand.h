@@ -2,8 +2,8 @@
 #pragma once
 
 #include "arrays.h"
+#include "dtypes.h"
 #include "numpy.h"
-#include "storage.h"
 #include "table.h"
 
 namespace npfuse::bind {
@@ -24,8 +24,8 @@ PyArrayObject* array_or_throw(const py::handle& object, const Name& name) {
 py::tuple scalars_to_arrays(const py::tuple& objects);
 
 template <class Name>
-Storage storage_or_throw(PyArrayObject* array, const Name& name) {
-    if (const std::optional<Storage> storage = storage_of(array)) return *storage;
+DType storage_or_throw(PyArrayObject* array, const Name& name) {
+    if (const std::optional<DType> storage = floating_dtype_of(array)) return *storage;
     throw py::type_error(name() + " must be of float16, bfloat16, float32 or float64, got " + dtype_text(array));
 }
 
@@ -36,6 +36,6 @@ bool same_shape(PyArrayObject* a, PyArrayObject* b);
 bool same_dense_order(PyArrayObject* a, PyArrayObject* b);
 
 // The stride is that of an array in C or Fortran order or of one dimension.
-Operand operand_of(PyArrayObject* array, Storage storage);
+Operand operand_of(PyArrayObject* array, DType storage);
 
 }  // namespace npfuse::bind

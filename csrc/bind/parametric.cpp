@@ -7,9 +7,9 @@
 #include <optional>
 #include <string>
 
+#include "dtypes.h"
 #include "guarded.h"
 #include "parameter.h"
-#include "storage.h"
 
 namespace npfuse::bind {
 
@@ -40,31 +40,31 @@ int parameter_named(const Parametric& self, PyObject* keyword) {
 bool is(PyObject* keyword, const char* name) { return PyUnicode_CompareWithASCIIString(keyword, name) == 0; }
 
 // What dtype= asks for, where that is one of ours; what is wrong with it NumPy says.
-std::optional<Storage> storage_meant_by(PyObject* dtype) {
+std::optional<DType> storage_meant_by(PyObject* dtype) {
     PyArray_Descr* converted = nullptr;
     if (PyArray_DescrConverter(dtype, &converted) != NPY_SUCCEED) {
         PyErr_Clear();
         return std::nullopt;
     }
-    const std::optional<Storage> storage = storage_of(converted->type_num);
+    const std::optional<DType> storage = floating_dtype_of(converted->type_num);
     Py_DECREF(converted);
     return storage;
 }
 
 // What an input counts for together with floating ones when NumPy chooses the type of the result: an integer is a
 // floating type that holds all of its type.
-std::optional<Storage> promoted_storage_of(PyObject* object) {
-    if (const std::optional<Storage> storage = storage_of(object)) return storage;
+std::optional<DType> promoted_dtype_of(PyObject* object) {
+    if (const std::optional<DType> storage = floating_dtype_of(object)) return storage;
     if (!PyArray_Check(object) || !PyTypeNum_ISINTEGER(PyArray_TYPE(reinterpret_cast<PyArrayObject*>(object))))
         return std::nullopt;
     const npy_intp size = PyArray_ITEMSIZE(reinterpret_cast<PyArrayObject*>(object));
-    return size == 1 ? Storage::float16 : size == 2 ? Storage::float32 : Storage::float64;
+    return size == 1 ? DType::float16 : size == 2 ? DType::float32 : DType::float64;
 }
 
 // What is known of a call before NumPy has seen it.
 struct CallType {
     // What the caller asks for, or what all inputs have but Python numbers, which have no say; else nothing.
-    std::optional<Storage> storage;
+    std::optional<DType> storage;
     bool computed_in_double;        // or nothing is known of its type
     Py_ssize_t dtype_keyword = -1;  // the place of dtype= among the keywords
     bool has_signature = false;     // then the caller says of each parameter how it is stored
@@ -75,20 +75,20 @@ CallType type_of_call(PyObject* const* inputs, Py_ssize_t count, PyObject* keywo
     for (Py_ssize_t i = 0, named = keywords ? PyTuple_GET_SIZE(keywords) : 0; i < named; ++i) {
         PyObject* keyword = PyTuple_GET_ITEM(keywords, i);
         if (is(keyword, "dtype") && keyword_values[i] != Py_None) {
-            const std::optional<Storage> storage = storage_meant_by(keyword_values[i]);
-            return {storage, !storage || storage == Storage::float64, i};
+            const std::optional<DType> storage = storage_meant_by(keyword_values[i]);
+            return {storage, !storage || storage == DType::float64, i};
         }
         if (is(keyword, "signature") || is(keyword, "sig")) return {std::nullopt, true, -1, true};
     }
-    std::optional<Storage> common;
+    std::optional<DType> common;
     bool all_alike = true, in_double = false, any_floating = false;
     for (Py_ssize_t i = 0; i < count; ++i) {
         if (is_python_number(inputs[i])) continue;
-        const std::optional<Storage> stored = storage_of(inputs[i]);
-        const std::optional<Storage> storage = stored ? stored : promoted_storage_of(inputs[i]);
+        const std::optional<DType> stored = floating_dtype_of(inputs[i]);
+        const std::optional<DType> storage = stored ? stored : promoted_dtype_of(inputs[i]);
         any_floating |= stored.has_value();
         all_alike &= stored && (!common || common == storage);
-        in_double |= !storage || storage == Storage::float64;
+        in_double |= !storage || storage == DType::float64;
         common = storage;
     }
     return {all_alike ? common : std::nullopt, in_double || !any_floating};
@@ -159,8 +159,8 @@ PyObject* call_ufunc(const Parametric& self, PyObject** arguments, Py_ssize_t co
     py::object converted[max_operands], new_keywords, signature;
     PyObject* ufunc = self.ufunc;
     if (type.storage) {
-        const bool in_double = type.storage == Storage::float64;
-        const bool is_half = type.storage == Storage::float16 || type.storage == Storage::bfloat16;
+        const bool in_double = type.storage == DType::float64;
+        const bool is_half = type.storage == DType::float16 || type.storage == DType::bfloat16;
         if (numbers > 0 && is_half) {
             ufunc = self.of_numbers;
             if (type.dtype_keyword >= 0) {

@@ -15,7 +15,7 @@ void elementwise_loop(char** operands, npy_intp const* dimensions, npy_intp cons
 }
 
 // NumPy passes the strides from row to row of every operand, then those along the core dimension of each that has one.
-template <Storage storage>
+template <DType storage>
 void row_loop(char** operands, npy_intp const* dimensions, npy_intp const* strides, void* data) {
     const RowKernel& kernel = *static_cast<const RowKernel*>(data);
     const npy_intp* along = strides + kernel.inputs + 1;
@@ -84,13 +84,13 @@ void row_parameter_loop(char** operands, npy_intp const* dimensions, npy_intp co
                            dimensions[0], dimensions[1], operands[4], strides[4]);
 }
 
-template <Storage storage>
+template <DType storage>
 void maxout_loop(char** operands, npy_intp const* dimensions, npy_intp const* strides, void*) {
     runtime::run_maxout(runtime::active_table().maxout, storage, operands, strides, dimensions[0], dimensions[1],
                         strides[3]);
 }
 
-template <Storage storage>
+template <DType storage>
 void maxout_values_loop(char** operands, npy_intp const* dimensions, npy_intp const* strides, void*) {
     char* const without_index[] = {operands[0], operands[1], nullptr};
     const npy_intp steps[] = {strides[0], strides[1], 0};
@@ -98,7 +98,7 @@ void maxout_values_loop(char** operands, npy_intp const* dimensions, npy_intp co
                         strides[2]);
 }
 
-template <Storage storage>
+template <DType storage>
 void maxout_backward_loop(char** operands, npy_intp const* dimensions, npy_intp const* strides, void*) {
     runtime::run_maxout(runtime::active_table().maxout_backward, storage, operands, strides, dimensions[0],
                         dimensions[1], strides[3]);
@@ -109,12 +109,11 @@ struct Loops {
     PyUFuncGenericFunction by_storage[call_storage_count];
 };
 
-#define NPFUSE_LOOPS(function)                                                                   \
-    Loops {                                                                                      \
-        {                                                                                        \
-            function<Storage::float16>, function<Storage::bfloat16>, function<Storage::float32>, \
-                function<Storage::float64>                                                       \
-        }                                                                                        \
+#define NPFUSE_LOOPS(function)                                                                                      \
+    Loops {                                                                                                         \
+        {                                                                                                           \
+            function<DType::float16>, function<DType::bfloat16>, function<DType::float32>, function<DType::float64> \
+        }                                                                                                           \
     }
 #define NPFUSE_CALL_LOOPS(function)                                                                          \
     Loops {                                                                                                  \
@@ -138,11 +137,11 @@ constexpr Loops maxout_backward_loops = NPFUSE_LOOPS(maxout_backward_loop);
 
 // In NumPy's order of preference, so that integers promote as they do for np.exp.
 struct BuiltinType {
-    Storage storage;
+    DType storage;
     int type;
 };
 constexpr BuiltinType builtin_types[] = {
-    {Storage::float16, NPY_HALF}, {Storage::float32, NPY_FLOAT}, {Storage::float64, NPY_DOUBLE}};
+    {DType::float16, NPY_HALF}, {DType::float32, NPY_FLOAT}, {DType::float64, NPY_DOUBLE}};
 constexpr int builtin_count = sizeof(builtin_types) / sizeof(BuiltinType);
 
 // NumPy keeps pointers to these arrays for as long as the ufunc lives, which is for ever.
@@ -162,18 +161,18 @@ struct Shape {
     // The last inputs, which are float with arrays of a half type where parameters are Python numbers.
     int float_parameters = 0;
 
-    bool is_float_parameter(int operand, Storage storage) const {
-        const bool is_half = storage == Storage::float16 || storage == Storage::bfloat16;
+    bool is_float_parameter(int operand, DType storage) const {
+        const bool is_half = storage == DType::float16 || storage == DType::bfloat16;
         return is_half && inputs - float_parameters <= operand && operand < inputs;
     }
-    int type_of(int operand, Storage storage, int storage_type) const {
+    int type_of(int operand, DType storage, int storage_type) const {
         if (operand == odd_operand) return odd_type;
         return is_float_parameter(operand, storage) ? NPY_FLOAT : storage_type;
     }
-    PyUFuncGenericFunction loop_for(const Loops& loops, Storage storage) const {
+    PyUFuncGenericFunction loop_for(const Loops& loops, DType storage) const {
         const bool is_mixed = is_float_parameter(inputs - 1, storage);
         const CallStorage call =
-            storage == Storage::float16 ? CallStorage::float16_with_float32 : CallStorage::bfloat16_with_float32;
+            storage == DType::float16 ? CallStorage::float16_with_float32 : CallStorage::bfloat16_with_float32;
         return loops.by_storage[is_mixed ? static_cast<int>(call) : static_cast<int>(storage)];
     }
 };
@@ -199,9 +198,9 @@ py::object make(const Loops& loops, const void* kernel, const Shape& shape, cons
     // Later is too late: once NumPy has resolved a call with a cast, it never asks for this loop again.
     if (const int bfloat16 = bfloat16_type_number(); bfloat16 >= 0) {
         int types[max_operands];
-        for (int j = 0; j < operands; ++j) types[j] = shape.type_of(j, Storage::bfloat16, bfloat16);
+        for (int j = 0; j < operands; ++j) types[j] = shape.type_of(j, DType::bfloat16, bfloat16);
         if (PyUFunc_RegisterLoopForType(reinterpret_cast<PyUFuncObject*>(ufunc), bfloat16,
-                                        shape.loop_for(loops, Storage::bfloat16), types, data) < 0)
+                                        shape.loop_for(loops, DType::bfloat16), types, data) < 0)
             throw py::error_already_set();
     }
     return result;

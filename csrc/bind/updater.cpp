@@ -41,9 +41,9 @@ void check_shape(PyArrayObject* array, PyArrayObject* parameter, const Name& nam
 
 template <class Name>
 void check_state(PyArrayObject* state, PyArrayObject* parameter, const Name& name) {
-    const Storage needed = storage_of(parameter) == Storage::float64 ? Storage::float64 : Storage::float32;
-    if (storage_of(state) != needed)
-        throw py::type_error(name() + " must be of " + (needed == Storage::float64 ? "float64" : "float32") + ", got " +
+    const DType needed = floating_dtype_of(parameter) == DType::float64 ? DType::float64 : DType::float32;
+    if (floating_dtype_of(state) != needed)
+        throw py::type_error(name() + " must be of " + (needed == DType::float64 ? "float64" : "float32") + ", got " +
                              dtype_text(state));
     check_shape(state, parameter, name);
 }
@@ -198,7 +198,7 @@ std::size_t Updater::settings_of(std::size_t i) {
 }
 
 UpdateOperands Updater::owned_operands(const Slot& slot) const {
-    const auto operand = [](const HeldArray& held) { return operand_of(held.get(), *storage_of(held.get())); };
+    const auto operand = [](const HeldArray& held) { return operand_of(held.get(), *floating_dtype_of(held.get())); };
     UpdateOperands operands{};
     operands.parameter = operand(slot.parameter);
     for (std::size_t k = 0; k < optimizer_.states.count; ++k) operands.states[k] = operand(slot.states[k]);
@@ -217,7 +217,7 @@ std::vector<const npy_intp*> Updater::operand_strides(const Slot& slot, PyArrayO
 }
 
 bool Updater::rounds_at_random(std::size_t i) const {
-    return seed_ && updates_[i].operands.parameter.storage == Storage::bfloat16;
+    return seed_ && updates_[i].operands.parameter.storage == DType::bfloat16;
 }
 
 // Random bits belong to an element's indices, so that steps do not depend on how a parameter lies in memory.
@@ -253,7 +253,7 @@ void Updater::accept_gradient(std::size_t i, const py::handle& object) {
     if (was_accepted(slot, gradient)) return;
 
     PyArrayObject* parameter = slot.parameter.get();
-    const Storage storage = storage_or_throw(gradient, name);
+    const DType storage = storage_or_throw(gradient, name);
     check_shape(gradient, parameter, name);
     if (const std::string* owned = memory_.sharing_with(gradient))
         throw py::value_error(name() + " shares memory with " + *owned);
@@ -344,7 +344,7 @@ bool Updater::step_rows(std::size_t i, const py::object& rows, const py::object&
     PyArrayObject* parameter = slot.parameter.get();
     const auto name = [] { return std::string("grads"); };
     PyArrayObject* gradient = array_or_throw(gradients, name);
-    const Storage storage = storage_or_throw(gradient, name);
+    const DType storage = storage_or_throw(gradient, name);
     if (PyArray_NDIM(parameter) == 0) throw py::value_error(parameter_name(i) + " must have rows, got shape ()");
     const npy_intp count = PyArray_NDIM(gradient) > 0 ? PyArray_DIM(gradient, 0) : 0;
     const npy_intp row_count = PyArray_DIM(parameter, 0);

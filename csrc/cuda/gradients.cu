@@ -10,13 +10,13 @@ NPFUSE_FORMULAS_BEGIN
 
 // Calls f with numbers of a storage known only when the kernel runs.
 template <class F>
-NPFUSE_DEVICE auto with_numbers(Storage storage, const void* numbers, F f) {
+NPFUSE_DEVICE auto with_numbers(DType storage, const void* numbers, F f) {
     switch (storage) {
-        case Storage::float16:
+        case DType::float16:
             return f(static_cast<const float16*>(numbers));
-        case Storage::bfloat16:
+        case DType::bfloat16:
             return f(static_cast<const bfloat16*>(numbers));
-        case Storage::float32:
+        case DType::float32:
             return f(static_cast<const float*>(numbers));
         default:
             return f(static_cast<const double*>(numbers));
@@ -38,7 +38,7 @@ struct SquaresKernel {
             const device::NormRecord& record = call.records[call.record_of_block[own(thread)]];
             const long long begin = (own(thread) - record.first_block) * norm_block_length, left = record.size - begin;
             const long long n = left < norm_block_length ? left : norm_block_length;
-            with_numbers(Storage(record.storage), record.data, [&](auto numbers) {
+            with_numbers(DType(record.storage), record.data, [&](auto numbers) {
                 add(n, [&](long long j) {
                     const double scaled = double(to_compute(numbers[begin + j])) * call.factor;
                     return scaled * scaled;
@@ -118,13 +118,13 @@ void sum_rows(const RowSumCall& call, Stream stream) {
 
 void scale(const ScaleCall& call, Stream stream) {
     switch (call.storage) {
-        case Storage::float16:
+        case DType::float16:
             return cuda::launch_scale<cuda::float16>(call, stream);
-        case Storage::bfloat16:
+        case DType::bfloat16:
             return cuda::launch_scale<cuda::bfloat16>(call, stream);
-        case Storage::float32:
+        case DType::float32:
             return cuda::launch_scale<float>(call, stream);
-        case Storage::float64:
+        case DType::float64:
             return cuda::launch_scale<double>(call, stream);
     }
 }

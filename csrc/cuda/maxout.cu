@@ -63,7 +63,7 @@ void launch_maxout(const device::MaxoutCall& call, device::Stream stream) {
 }
 
 template <template <class> class Body>
-inline constexpr device::MaxoutLauncher maxout_launchers[storage_count] = {
+inline constexpr device::MaxoutLauncher maxout_launchers[floating_dtype_count] = {
     launch_maxout<Body<float16>>, launch_maxout<Body<bfloat16>>, launch_maxout<Body<float>>,
     launch_maxout<Body<double>>};
 
@@ -71,7 +71,7 @@ NPFUSE_FORMULAS_END
 
 namespace npfuse::device {
 
-Span<MaxoutLauncher> maxout() { return {cuda::maxout_launchers<cuda::Maxout>, storage_count}; }
-Span<MaxoutLauncher> maxout_backward() { return {cuda::maxout_launchers<cuda::MaxoutBackward>, storage_count}; }
+Span<MaxoutLauncher> maxout() { return {cuda::maxout_launchers<cuda::Maxout>, floating_dtype_count}; }
+Span<MaxoutLauncher> maxout_backward() { return {cuda::maxout_launchers<cuda::MaxoutBackward>, floating_dtype_count}; }
 
 }  // namespace npfuse::device

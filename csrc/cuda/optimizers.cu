@@ -47,14 +47,14 @@ private:
     // What is stored in the usual ways is read by code that knows how, so that no read waits for another.
     NPFUSE_DEVICE void update_as_stored(const device::UpdateRecord& record, long long first) const {
         if constexpr (sizeof(T) == sizeof(float)) {
-            const auto is = [&](Storage parameter, Storage gradient) {
-                return Storage(record.parameter_storage) == parameter && Storage(record.gradient_storage) == gradient;
+            const auto is = [&](DType parameter, DType gradient) {
+                return DType(record.parameter_storage) == parameter && DType(record.gradient_storage) == gradient;
             };
-            if (is(Storage::float32, Storage::float32))
+            if (is(DType::float32, DType::float32))
                 return update<Stored<float>, Stored<float>>(record, first, EachState());
-            if (is(Storage::float16, Storage::float16))
+            if (is(DType::float16, DType::float16))
                 return update<Stored<float16>, Stored<float16>>(record, first, EachState());
-            if (is(Storage::bfloat16, Storage::bfloat16))
+            if (is(DType::bfloat16, DType::bfloat16))
                 return update<Stored<bfloat16>, Stored<bfloat16>>(record, first, EachState());
         }
         update<AnyStored, AnyStored>(record, first, EachState());
@@ -72,7 +72,7 @@ private:
     struct AnyStored {
         T own[length];
         NPFUSE_DEVICE void read(unsigned char storage, const void* array, long long first, bool whole, int count) {
-            load_stored(Storage(storage), array, first, whole, count, own);
+            load_stored(DType(storage), array, first, whole, count, own);
         }
         NPFUSE_DEVICE void convert_to(T (&numbers)[length]) const {
 #pragma unroll
@@ -130,19 +130,19 @@ private:
         if constexpr (sizeof(T) == sizeof(double)) {
             store_pack<T>(p, record.parameter, first, whole, count);
         } else {
-            if (Storage(record.parameter_storage) == Storage::bfloat16 && call.rounds_at_random)
+            if (DType(record.parameter_storage) == DType::bfloat16 && call.rounds_at_random)
                 store_at_random(record, p, first, whole, count);
             else
-                store_as(Storage(record.parameter_storage), p, record.parameter, first, whole, count);
-            if (record.copy != nullptr) store_as(Storage(record.copy_storage), p, record.copy, first, whole, count);
+                store_as(DType(record.parameter_storage), p, record.parameter, first, whole, count);
+            if (record.copy != nullptr) store_as(DType(record.copy_storage), p, record.copy, first, whole, count);
         }
     }
 
-    static NPFUSE_DEVICE void store_as(Storage storage, const T (&p)[length], void* array, long long first, bool whole,
+    static NPFUSE_DEVICE void store_as(DType storage, const T (&p)[length], void* array, long long first, bool whole,
                                        int count) {
-        if (storage == Storage::float16)
+        if (storage == DType::float16)
             store_rounded<float16>(p, array, first, whole, count);
-        else if (storage == Storage::bfloat16)
+        else if (storage == DType::bfloat16)
             store_rounded<bfloat16>(p, array, first, whole, count);
         else
             store_pack<T>(p, array, first, whole, count);

@@ -75,16 +75,16 @@ NPFUSE_DEVICE void store_rounded(const compute_t<S> (&numbers)[length], void* ar
 
 // A storage known only when the kernel runs.
 template <int length, class T>
-NPFUSE_DEVICE void load_stored(Storage storage, const void* array, long long first, bool whole, int count,
+NPFUSE_DEVICE void load_stored(DType storage, const void* array, long long first, bool whole, int count,
                                T (&numbers)[length]) {
     switch (storage) {
-        case Storage::float16:
+        case DType::float16:
             return load_pack<float16>(array, first, whole, count, numbers);
-        case Storage::bfloat16:
+        case DType::bfloat16:
             return load_pack<bfloat16>(array, first, whole, count, numbers);
-        case Storage::float32:
+        case DType::float32:
             return load_pack<float>(array, first, whole, count, numbers);
-        case Storage::float64:
+        case DType::float64:
             return load_pack<double>(array, first, whole, count, numbers);
     }
 }

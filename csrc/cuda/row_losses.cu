@@ -268,7 +268,7 @@ namespace npfuse::device {
 
 Span<RowLoss> row_losses() { return cuda::RowLossLaunchers<cuda::RowLosses>::span; }
 
-void weigh_rows(const RowLossCall& call, Storage storage, double* weights, Stream stream) {
+void weigh_rows(const RowLossCall& call, DType storage, double* weights, Stream stream) {
     if (call.labels != nullptr) {
         using Kernel = cuda::LabelWeightKernel;
         launch(Kernel{call, weights}, blocks_for(call.rows.rows, Kernel::threads), stream);

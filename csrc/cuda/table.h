@@ -26,7 +26,7 @@ using ElementwiseLauncher = void (*)(const ElementwiseCall& call, Stream stream)
 
 struct Elementwise {
     int inputs, outputs;
-    ElementwiseLauncher launch[storage_count];
+    ElementwiseLauncher launch[floating_dtype_count];
 };
 
 // Rows along the middle axis of C-contiguous arrays of shape (outer, n, inner); rows is outer * inner.
@@ -37,7 +37,7 @@ struct RowsCall {
 };
 
 struct RowsKernels {
-    void (*launch[storage_count])(const RowsCall& call, Stream stream);
+    void (*launch[floating_dtype_count])(const RowsCall& call, Stream stream);
 };
 
 struct RowOperation {
@@ -74,7 +74,7 @@ struct MatrixCall {
 };
 
 struct MatrixKernels {
-    void (*launch[storage_count])(const MatrixCall& call, Stream stream);
+    void (*launch[floating_dtype_count])(const MatrixCall& call, Stream stream);
 };
 
 // A call of an elementwise loss over contiguous memory, all of it stored alike.
@@ -95,7 +95,7 @@ struct Loss {
     Span<Parameter> operands;  // inputs after the prediction and the target
     Span<Parameter> parameters;
     Span<Flag> flags;
-    void (*launch[storage_count])(const LossCall& call, Stream stream);
+    void (*launch[floating_dtype_count])(const LossCall& call, Stream stream);
 };
 
 // A call of a loss of rows: rows.inputs are the prediction and the probabilities, if these are the targets; rows.output
@@ -117,12 +117,12 @@ struct RowLoss {
     const char* prediction;
     Span<Parameter> parameters;
     bool takes_probabilities;
-    void (*launch[storage_count])(const RowLossCall& call, Stream stream);
+    void (*launch[floating_dtype_count])(const RowLossCall& call, Stream stream);
 };
 
 // What each row counts for: where targets are labels, 0 if it is ignored, NaN if its label is no class. The storage is
 // that of probabilities.
-void weigh_rows(const RowLossCall& call, Storage storage, double* weights, Stream stream);
+void weigh_rows(const RowLossCall& call, DType storage, double* weights, Stream stream);
 
 // The sums, one after the other, of every `length` of n values, divided by a number.
 void sum_values(const double* values, long long n, long long length, double divisor, double* sums, Stream stream);
@@ -180,7 +180,7 @@ void sum_squares(const SquaresCall& call, Stream stream);
 // those of target row r are the given rows order[ends[r - 1]] to order[ends[r] - 1].
 struct RowSumCall {
     const void* gradients;
-    Storage storage;
+    DType storage;
     bool to_double;  // else the sums are float
     const long long* ends;
     const long long* order;
@@ -192,7 +192,7 @@ void sum_rows(const RowSumCall& call, Stream stream);
 // Every number times a factor, in place.
 struct ScaleCall {
     void* data;
-    Storage storage;
+    DType storage;
     long long n;
     double factor;
 };

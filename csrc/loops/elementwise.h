@@ -149,7 +149,7 @@ inline ptrdiff_t run_strips_of_block(const Elementwise& kernel, const T* const* 
     char* operands[max_operands];
     for (int i = 0; i < kernel.inputs; ++i) operands[i] = reinterpret_cast<char*>(const_cast<T*>(in[i]));
     operands[kernel.inputs] = reinterpret_cast<char*>(out);
-    return kernel.strips[int(storage_of<T>)](operands, n);
+    return kernel.strips[int(dtype_of<T>)](operands, n);
 }
 
 // Apart from the rest, so that a call of one number does not set up a frame of its size. Parameters are stored as P.
@@ -159,7 +159,7 @@ template <class S, class P>
     using T = compute_t<S>;
     const int inputs = kernel.inputs, outputs = kernel.outputs, arrays = inputs - kernel.parameters;
     BlockBuffers<T> buffers(inputs + outputs);
-    const bool numbers = kernel.strips[int(storage_of<T>)] && parameters_are_numbers(kernel, strides);
+    const bool numbers = kernel.strips[int(dtype_of<T>)] && parameters_are_numbers(kernel, strides);
     const T* in[max_operands];
     T* out[max_operands];
     for (ptrdiff_t begin = 0; begin < n; begin += buffers.length) {
@@ -223,7 +223,7 @@ template <class S, class P>
         parameters[i] = to_compute(*reinterpret_cast<const P*>(operands[i]));
         rest[i] = reinterpret_cast<char*>(&parameters[i]);
     }
-    const ptrdiff_t end = begin + kernel.strips[int(storage_of<S>)](rest, n - begin);
+    const ptrdiff_t end = begin + kernel.strips[int(dtype_of<S>)](rest, n - begin);
     start_at(end);
     if (end < n) run_blocks<S, P>(kernel, rest, strides, n - end);
 }
@@ -239,7 +239,7 @@ void run_elementwise(const Elementwise& kernel, char* const* operands, const ptr
             return;
         }
     }
-    if (n >= strip<T> && kernel.strips[int(storage_of<S>)] && suits_strips<S>(kernel, strides))
+    if (n >= strip<T> && kernel.strips[int(dtype_of<S>)] && suits_strips<S>(kernel, strides))
         run_in_strips<S, P>(kernel, operands, strides, n);
     else
         run_blocks<S, P>(kernel, operands, strides, n);

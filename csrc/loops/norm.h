@@ -47,7 +47,7 @@ inline void add_squares_as(const Operand& operand, Square square, ptrdiff_t firs
 }
 
 inline void add_squares(const Operand& operand, double factor, ptrdiff_t first, ptrdiff_t n, double* lanes) {
-    if (operand.storage == Storage::float64)
+    if (operand.storage == DType::float64)
         add_squares_as<double>(operand, ScaledSquare{factor}, first, n, lanes);
     else if (factor == 1)
         add_squares_as<float>(operand, ExactSquare{}, first, n, lanes);

@@ -82,13 +82,13 @@ const T* load_stored(const Operand& operand, ptrdiff_t begin, ptrdiff_t n, T* bu
 template <class T>
 const T* load(const Operand& operand, ptrdiff_t begin, ptrdiff_t n, T* buffer) {
     switch (operand.storage) {
-        case Storage::float16:
+        case DType::float16:
             return load_stored<float16>(operand, begin, n, buffer);
-        case Storage::bfloat16:
+        case DType::bfloat16:
             return load_stored<bfloat16>(operand, begin, n, buffer);
-        case Storage::float32:
+        case DType::float32:
             return load_stored<float>(operand, begin, n, buffer);
-        case Storage::float64:
+        case DType::float64:
             return load_stored<double>(operand, begin, n, buffer);
     }
     __builtin_unreachable();

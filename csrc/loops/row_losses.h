@@ -32,7 +32,7 @@ struct SpreadTargets {
     inline void load(ptrdiff_t begin, ptrdiff_t count, T* targets) const {
         if (probabilities) {
             const ptrdiff_t stride = call.probabilities.stride;
-            load_number(call.probabilities.starts.number, probabilities + begin * stride, stride, targets, count);
+            load_dtype(call.probabilities.starts.dtype, probabilities + begin * stride, stride, targets, count);
 #pragma omp simd
             for (ptrdiff_t i = 0; i < count; ++i) targets[i] = fma(targets[i], T(kept), T(share));
         } else {
@@ -319,7 +319,7 @@ inline void weigh_rows(const RowLossCall& call, ptrdiff_t first, ptrdiff_t count
             for (ptrdiff_t i = begin; i < end; i += block_length) {
                 const ptrdiff_t length = smaller(end - i, block_length);
                 double numbers[block_length];
-                load_number(rows.starts.number, starts[r] + i * rows.stride, rows.stride, numbers, length);
+                load_dtype(rows.starts.dtype, starts[r] + i * rows.stride, rows.stride, numbers, length);
 #pragma omp simd
                 for (ptrdiff_t k = 0; k < length; ++k) numbers[k] *= call.class_weights[i + k];
                 weight.add(numbers, length);

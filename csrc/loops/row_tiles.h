@@ -27,7 +27,7 @@ inline void row_starts(const RowView& rows, ptrdiff_t first, ptrdiff_t count, ch
 
 template <class T>
 inline bool has_direct_rows(const RowView& rows) {
-    return rows.stride == ptrdiff_t(sizeof(T)) && rows.starts.number == number_of<T>;
+    return rows.stride == ptrdiff_t(sizeof(T)) && rows.starts.dtype == dtype_of<T>;
 }
 
 // Where rows a step apart in memory are nearer to each other than the elements of one, a tile of them is read
@@ -42,31 +42,31 @@ inline bool is_across(const RowView& rows, char* const* starts, ptrdiff_t count,
 
 template <class T>
 inline void load_rows(const RowView& rows, char* const* starts, ptrdiff_t count, ptrdiff_t n, T* tile) {
-    const Number number = rows.starts.number;
+    const DType dtype = rows.starts.dtype;
     ptrdiff_t step;
     if (!is_across(rows, starts, count, &step)) {
-        for (ptrdiff_t r = 0; r < count; ++r) load_number(number, starts[r], rows.stride, tile + r * n, n);
+        for (ptrdiff_t r = 0; r < count; ++r) load_dtype(dtype, starts[r], rows.stride, tile + r * n, n);
         return;
     }
     for (ptrdiff_t i = 0; i < n; ++i) {
         T column[row_loss_tile];
-        load_number(number, starts[0] + i * rows.stride, step, column, count);
+        load_dtype(dtype, starts[0] + i * rows.stride, step, column, count);
         for (ptrdiff_t r = 0; r < count; ++r) tile[r * n + i] = column[r];
     }
 }
 
 template <class T>
 inline void store_rows(const T* tile, const RowView& rows, char* const* starts, ptrdiff_t count, ptrdiff_t n) {
-    const Number number = rows.starts.number;
+    const DType dtype = rows.starts.dtype;
     ptrdiff_t step;
     if (!is_across(rows, starts, count, &step)) {
-        for (ptrdiff_t r = 0; r < count; ++r) store_number(tile + r * n, number, starts[r], rows.stride, n);
+        for (ptrdiff_t r = 0; r < count; ++r) store_dtype(tile + r * n, dtype, starts[r], rows.stride, n);
         return;
     }
     for (ptrdiff_t i = 0; i < n; ++i) {
         T column[row_loss_tile];
         for (ptrdiff_t r = 0; r < count; ++r) column[r] = tile[r * n + i];
-        store_number(column, number, starts[0] + i * rows.stride, step, count);
+        store_dtype(column, dtype, starts[0] + i * rows.stride, step, count);
     }
 }
 
@@ -81,7 +81,7 @@ template <class T>
     alignas(64) T copies[row_loss_tile][narrow_limit<T>];
     const T* sources[row_loss_tile];
     for (ptrdiff_t r = 0; r < row_loss_tile; ++r) {
-        if (r < count) load_number(rows.starts.number, starts[r], rows.stride, copies[r], n);
+        if (r < count) load_dtype(rows.starts.dtype, starts[r], rows.stride, copies[r], n);
         sources[r] = copies[r < count ? r : 0];
     }
     transpose_rows(sources, n, tile);
@@ -94,7 +94,7 @@ template <class T>
     T* targets[row_loss_tile];
     for (ptrdiff_t r = 0; r < row_loss_tile; ++r) targets[r] = copies[r];
     transpose_columns(tile, n, targets);
-    for (ptrdiff_t r = 0; r < count; ++r) store_number(copies[r], rows.starts.number, starts[r], rows.stride, n);
+    for (ptrdiff_t r = 0; r < count; ++r) store_dtype(copies[r], rows.starts.dtype, starts[r], rows.stride, n);
 }
 
 // Rows that a tile has beyond count are copies of the first.
@@ -105,7 +105,7 @@ inline void load_transposed(const RowView& rows, ptrdiff_t first, ptrdiff_t coun
     ptrdiff_t step;
     if (is_across(rows, starts, count, &step)) {
         for (ptrdiff_t i = 0; i < n; ++i) {
-            load_number(rows.starts.number, starts[0] + i * rows.stride, step, tile[i], count);
+            load_dtype(rows.starts.dtype, starts[0] + i * rows.stride, step, tile[i], count);
             for (ptrdiff_t r = count; r < row_loss_tile; ++r) tile[i][r] = tile[i][0];
         }
         return;
@@ -124,7 +124,7 @@ inline void store_transposed(const ColumnTile<T>* tile, const RowView& rows, ptr
     ptrdiff_t step;
     if (is_across(rows, starts, count, &step)) {
         for (ptrdiff_t i = 0; i < n; ++i)
-            store_number(tile[i], rows.starts.number, starts[0] + i * rows.stride, step, count);
+            store_dtype(tile[i], rows.starts.dtype, starts[0] + i * rows.stride, step, count);
         return;
     }
     if (!has_direct_rows<T>(rows)) return store_converted_transposed(tile, rows, starts, count, n);

@@ -64,13 +64,13 @@ template <class S>
 using compute_t = typename ComputeType<S>::type;
 
 template <class S>
-inline constexpr Storage storage_of = Storage::float32;
+inline constexpr DType dtype_of = DType::float32;
 template <>
-inline constexpr Storage storage_of<float16> = Storage::float16;
+inline constexpr DType dtype_of<float16> = DType::float16;
 template <>
-inline constexpr Storage storage_of<bfloat16> = Storage::bfloat16;
+inline constexpr DType dtype_of<bfloat16> = DType::bfloat16;
 template <>
-inline constexpr Storage storage_of<double> = Storage::float64;
+inline constexpr DType dtype_of<double> = DType::float64;
 
 NPFUSE_FORMULA float to_compute(float x) { return x; }
 NPFUSE_FORMULA double to_compute(double x) { return x; }

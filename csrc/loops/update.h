@@ -131,7 +131,7 @@ inline const UpdateKernel<T>& update_kernel(const Optimizer& optimizer) {
 
 template <class T>
 inline bool in_place(const Operand& operand) {
-    constexpr Storage storage = storage_of<T>;
+    constexpr DType storage = dtype_of<T>;
     return operand.storage == storage && operand.stride == ptrdiff_t(sizeof(T)) && operand.aligned && !operand.swapped;
 }
 
@@ -145,8 +145,8 @@ inline void put_back(const compute_t<S>* block, const UpdateOperands& operands, 
     store<S>(block, operands.parameter, begin, n);
     if constexpr (__is_same(S, float)) {
         if (operands.copy.data == nullptr) return;
-        if (operands.copy.storage == Storage::float16) store<float16>(block, operands.copy, begin, n);
-        if (operands.copy.storage == Storage::bfloat16) store<bfloat16>(block, operands.copy, begin, n);
+        if (operands.copy.storage == DType::float16) store<float16>(block, operands.copy, begin, n);
+        if (operands.copy.storage == DType::bfloat16) store<bfloat16>(block, operands.copy, begin, n);
     }
 }
 

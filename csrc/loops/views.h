@@ -1,13 +1,10 @@
-// Arrays of any shape and number type, block by block as contiguous memory of the computing type.
+// Arrays of any shape and dtype, block by block as contiguous memory of the computing type.
 #pragma once
 
 #include "../loss_table.h"
 #include "storage.h"
 
 NPFUSE_FORMULAS_BEGIN
-
-template <class T>
-inline constexpr Number number_of = sizeof(T) == sizeof(double) ? Number::float64 : Number::float32;
 
 // Where elements [begin, begin + count) lie in memory, as runs of constant stride: visit(address, stride, position,
 // length), position counted from begin.
@@ -42,7 +39,7 @@ inline void for_each_run(const View& view, ptrdiff_t begin, ptrdiff_t count, Vis
 // In memory as the kernels want it, so that no block needs a copy.
 template <class T>
 inline bool is_direct(const View& view) {
-    return view.dimensions == 1 && view.strides[0] == ptrdiff_t(sizeof(T)) && view.number == number_of<T>;
+    return view.dimensions == 1 && view.strides[0] == ptrdiff_t(sizeof(T)) && view.dtype == dtype_of<T>;
 }
 
 template <class T>
@@ -75,31 +72,31 @@ inline void load_run(const char* source, ptrdiff_t stride, T* target, ptrdiff_t 
 }
 
 template <class T>
-inline void load_number(Number number, const char* source, ptrdiff_t stride, T* target, ptrdiff_t n) {
-    switch (number) {
-        case Number::float16:
+inline void load_dtype(DType dtype, const char* source, ptrdiff_t stride, T* target, ptrdiff_t n) {
+    switch (dtype) {
+        case DType::float16:
             return load_run<float16>(source, stride, target, n);
-        case Number::bfloat16:
+        case DType::bfloat16:
             return load_run<bfloat16>(source, stride, target, n);
-        case Number::float32:
+        case DType::float32:
             return load_run<float>(source, stride, target, n);
-        case Number::float64:
+        case DType::float64:
             return load_run<double>(source, stride, target, n);
-        case Number::int8:
+        case DType::int8:
             return load_run<int8_t>(source, stride, target, n);
-        case Number::uint8:
+        case DType::uint8:
             return load_run<uint8_t>(source, stride, target, n);
-        case Number::int16:
+        case DType::int16:
             return load_run<int16_t>(source, stride, target, n);
-        case Number::uint16:
+        case DType::uint16:
             return load_run<uint16_t>(source, stride, target, n);
-        case Number::int32:
+        case DType::int32:
             return load_run<int32_t>(source, stride, target, n);
-        case Number::uint32:
+        case DType::uint32:
             return load_run<uint32_t>(source, stride, target, n);
-        case Number::int64:
+        case DType::int64:
             return load_run<int64_t>(source, stride, target, n);
-        case Number::uint64:
+        case DType::uint64:
             return load_run<uint64_t>(source, stride, target, n);
     }
 }
@@ -109,26 +106,26 @@ inline bool is_repeated(const View& view) { return view.dimensions == 1 && view.
 
 template <class T>
 inline void fill(const View& view, ptrdiff_t count, T* block) {
-    load_number(view.number, view.data, 0, block, count);
+    load_dtype(view.dtype, view.data, 0, block, count);
 }
 
 // Elements [begin, begin + count) of an array, to contiguous memory and back.
 template <class T>
 inline void load(const View& view, ptrdiff_t begin, ptrdiff_t count, T* block) {
     for_each_run(view, begin, count, [&](const char* source, ptrdiff_t stride, ptrdiff_t position, ptrdiff_t n) {
-        load_number(view.number, source, stride, block + position, n);
+        load_dtype(view.dtype, source, stride, block + position, n);
     });
 }
 
 template <class T>
-inline void store_number(const T* block, Number number, char* target, ptrdiff_t stride, ptrdiff_t n) {
+inline void store_dtype(const T* block, DType dtype, char* target, ptrdiff_t stride, ptrdiff_t n) {
     if constexpr (__is_same(T, double)) {
         store_block<double>(block, target, stride, n);
     } else {
-        switch (number) {
-            case Number::float16:
+        switch (dtype) {
+            case DType::float16:
                 return store_block<float16>(block, target, stride, n);
-            case Number::bfloat16:
+            case DType::bfloat16:
                 return store_block<bfloat16>(block, target, stride, n);
             default:
                 return store_block<float>(block, target, stride, n);
@@ -139,7 +136,7 @@ inline void store_number(const T* block, Number number, char* target, ptrdiff_t 
 template <class T>
 inline void store(const T* block, const View& view, ptrdiff_t begin, ptrdiff_t count) {
     for_each_run(view, begin, count, [&](char* target, ptrdiff_t stride, ptrdiff_t position, ptrdiff_t n) {
-        store_number(block + position, view.number, target, stride, n);
+        store_dtype(block + position, view.dtype, target, stride, n);
     });
 }
 

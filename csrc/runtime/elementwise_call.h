@@ -7,11 +7,11 @@
 
 namespace npfuse::runtime {
 
-constexpr std::ptrdiff_t stored_size(Storage storage) {
+constexpr std::ptrdiff_t stored_size(DType storage) {
     switch (storage) {
-        case Storage::float64:
+        case DType::float64:
             return 8;
-        case Storage::float32:
+        case DType::float32:
             return 4;
         default:
             return 2;

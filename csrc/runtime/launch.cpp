@@ -28,7 +28,7 @@ std::ptrdiff_t rows_per_thread(std::ptrdiff_t n, bool is_columns) {
     return (rows + multiple - 1) / multiple * multiple;
 }
 
-std::ptrdiff_t compute_size(Storage storage) { return storage == Storage::float64 ? sizeof(double) : sizeof(float); }
+std::ptrdiff_t compute_size(DType storage) { return storage == DType::float64 ? sizeof(double) : sizeof(float); }
 
 // Room for so many sums, or null where there is no memory for them.
 std::unique_ptr<double[]> zeros(std::ptrdiff_t count) {
@@ -125,7 +125,7 @@ void run_elementwise(const Elementwise& kernel, CallStorage storage, char* const
     parallel_for(n, elements_per_thread, [&](std::ptrdiff_t begin, std::ptrdiff_t end) { call.run(begin, end); });
 }
 
-void run_rows(const RowKernel& kernel, Storage storage, char* const* operands, const std::ptrdiff_t* row_strides,
+void run_rows(const RowKernel& kernel, DType storage, char* const* operands, const std::ptrdiff_t* row_strides,
               const std::ptrdiff_t* element_strides, std::ptrdiff_t rows, std::ptrdiff_t n) {
     const RowLoop loop = active_table().rows[static_cast<int>(storage)];
     const std::ptrdiff_t item_size = stored_size(storage), computed_size = compute_size(storage);
@@ -156,7 +156,7 @@ void run_rows(const RowKernel& kernel, Storage storage, char* const* operands, c
     });
 }
 
-void run_maxout(const MaxoutLoop* loops, Storage storage, char* const* operands, const std::ptrdiff_t* strides,
+void run_maxout(const MaxoutLoop* loops, DType storage, char* const* operands, const std::ptrdiff_t* strides,
                 std::ptrdiff_t n, std::ptrdiff_t pieces, std::ptrdiff_t piece_stride) {
     const MaxoutLoop loop = loops[static_cast<int>(storage)];
     FloatingPointGuard guard;

@@ -11,10 +11,10 @@ namespace npfuse::runtime {
 void run_elementwise(const Elementwise& kernel, CallStorage storage, char* const* operands,
                      const std::ptrdiff_t* strides, std::ptrdiff_t n);
 
-void run_rows(const RowKernel& kernel, Storage storage, char* const* operands, const std::ptrdiff_t* row_strides,
+void run_rows(const RowKernel& kernel, DType storage, char* const* operands, const std::ptrdiff_t* row_strides,
               const std::ptrdiff_t* element_strides, std::ptrdiff_t rows, std::ptrdiff_t n);
 
-void run_maxout(const MaxoutLoop* loops, Storage storage, char* const* operands, const std::ptrdiff_t* strides,
+void run_maxout(const MaxoutLoop* loops, DType storage, char* const* operands, const std::ptrdiff_t* strides,
                 std::ptrdiff_t n, std::ptrdiff_t pieces, std::ptrdiff_t piece_stride);
 
 // The forward pass of a bias and an activation over rows.

@@ -65,8 +65,8 @@ double sum_over_rows(std::ptrdiff_t rows, std::ptrdiff_t classes, SumOfRows sum_
 }
 
 bool is_direct(const RowView& rows) {
-    return rows.starts.data == nullptr || (rows.starts.number == Number::float32 && rows.stride == sizeof(float)) ||
-           (rows.starts.number == Number::float64 && rows.stride == sizeof(double));
+    return rows.starts.data == nullptr || (rows.starts.dtype == DType::float32 && rows.stride == sizeof(float)) ||
+           (rows.starts.dtype == DType::float64 && rows.stride == sizeof(double));
 }
 
 // Where rows that are not contiguous in the computing type are copied to. The calling thread's is there before anything
@@ -110,13 +110,13 @@ private:
 
 double run_loss(const Loss& loss, const LossCall& call, std::ptrdiff_t n) {
     const KernelTable& table = active_table();
-    const LossLoop loop = call.inputs[0].number == Number::float64 ? table.losses_float64 : table.losses_float32;
+    const LossLoop loop = call.inputs[0].dtype == DType::float64 ? table.losses_float64 : table.losses_float32;
     return sum_over_blocks(n, loss_block_length,
                            [&](std::ptrdiff_t begin, std::ptrdiff_t end) { return loop(loss, call, begin, end); });
 }
 
 double run_row_loss(const RowLoss& loss, const RowLossCall& call, std::ptrdiff_t rows) {
-    const bool in_double = call.pred.starts.number == Number::float64;
+    const bool in_double = call.pred.starts.dtype == DType::float64;
     const RowLossLoop loop = in_double ? loss.float64 : loss.float32;
     RowTiles tiles(call, in_double ? sizeof(double) : sizeof(float));
     return sum_over_rows(rows, call.classes, [&](std::ptrdiff_t begin, std::ptrdiff_t end, const RunSharing* sharing) {

@@ -82,7 +82,7 @@ void scale_array(const NormArray& array, double factor) {
 
 [[gnu::noinline]] double guarded_norm(std::span<const NormArray> arrays) {
     const bool has_doubles = std::any_of(
-        arrays.begin(), arrays.end(), [](const NormArray& array) { return array.operand.storage == Storage::float64; });
+        arrays.begin(), arrays.end(), [](const NormArray& array) { return array.operand.storage == DType::float64; });
     return norm_of(has_doubles, [&](double factor) { return sum_of_squares(arrays, factor); });
 }
 

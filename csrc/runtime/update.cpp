@@ -16,7 +16,7 @@ constexpr std::ptrdiff_t elements_per_thread = 16384;
 
 struct Prepared {
     PreparedUpdate float32, float64;
-    const PreparedUpdate& for_storage(Storage storage) const { return storage == Storage::float64 ? float64 : float32; }
+    const PreparedUpdate& for_storage(DType storage) const { return storage == DType::float64 ? float64 : float32; }
 };
 
 // Never inlined: arithmetic that the compiler sees could leave the guarded region.
@@ -72,7 +72,7 @@ void for_each_run(const Optimizer& optimizer, const ArrayUpdate& array, std::ptr
 
 void update_range(const Optimizer& optimizer, const Prepared& prepared, const ArrayUpdate& array, std::ptrdiff_t begin,
                   std::ptrdiff_t end) {
-    const Storage storage = array.operands.parameter.storage;
+    const DType storage = array.operands.parameter.storage;
     const UpdateLoop loop = active_table().update[static_cast<int>(storage)];
     const PreparedUpdate& by = prepared.for_storage(storage);
     for_each_run(optimizer, array, begin, end,
@@ -82,16 +82,16 @@ void update_range(const Optimizer& optimizer, const Prepared& prepared, const Ar
 // The same for a whole row that has several gradients.
 void update_row(const Optimizer& optimizer, const Prepared& prepared, const ArrayUpdate& row,
                 std::span<const std::ptrdiff_t> given, std::ptrdiff_t gradient_stride) {
-    const Storage storage = row.operands.parameter.storage;
+    const DType storage = row.operands.parameter.storage;
     const UpdateLoop loop = active_table().update[static_cast<int>(storage)];
     const RowSumLoop sum_rows = active_table().sum_rows[static_cast<int>(storage)];
     const PreparedUpdate& by = prepared.for_storage(storage);
-    const bool wide = storage == Storage::float64;
+    const bool wide = storage == DType::float64;
     alignas(64) char sums[max_row_sum * sizeof(double)];
     const Operand summed = {
         .data = sums,
         .stride = static_cast<std::ptrdiff_t>(wide ? sizeof(double) : sizeof(float)),
-        .storage = wide ? Storage::float64 : Storage::float32,
+        .storage = wide ? DType::float64 : DType::float32,
         .swapped = false,
         .aligned = true,
     };

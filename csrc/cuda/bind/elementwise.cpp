@@ -19,7 +19,7 @@ void run(const Place& place, const std::string& family_name, std::size_t index, 
          const std::vector<GivenInput>& inputs, const std::vector<Address>& outputs, long long n, long long columns,
          Address bias, const std::vector<std::size_t>& halved_inputs, bool halved_outputs) {
     const Span<Elementwise> entries = family(family_name);
-    if (index >= entries.count || storage >= storage_count) throw py::index_error("no such kernel");
+    if (index >= entries.count || storage >= floating_dtype_count) throw py::index_error("no such kernel");
     const Elementwise& kernel = entries[index];
     if (inputs.size() != static_cast<std::size_t>(kernel.inputs) ||
         outputs.size() != static_cast<std::size_t>(kernel.outputs))

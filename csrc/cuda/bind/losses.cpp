@@ -25,7 +25,7 @@ void set_parameters(double (&to)[max_loss_parameters], const std::vector<double>
 void run_loss(const Place& place, std::size_t index, std::size_t storage, const std::vector<GivenInput>& inputs,
               Address weight, Address values, Address gradient, Address sums, long long n, int variant,
               const std::vector<double>& parameters, double scale, double divisor, Address total) {
-    if (index >= losses().count || storage >= storage_count || inputs.size() > max_loss_inputs)
+    if (index >= losses().count || storage >= floating_dtype_count || inputs.size() > max_loss_inputs)
         throw py::index_error("no such kernel");
     require(inputs.size() == 2 + losses()[index].operands.count, "a loss's operands are of a fixed number");
     require(parameters.size() == losses()[index].parameters.count, "a loss's parameters are of a fixed number");
@@ -74,7 +74,7 @@ double total_weight(const Place& place, const RowLossCall& call, int storage, Ad
     check_storage(storage);
     const UsePlace use(place);
     double* const weights = static_cast<double*>(at(scratch));
-    weigh_rows(call, Storage(storage), weights, place.stream());
+    weigh_rows(call, DType(storage), weights, place.stream());
     long long n = call.rows.rows;
     const double* from = weights;
     double* to = weights + n;
@@ -93,7 +93,7 @@ double total_weight(const Place& place, const RowLossCall& call, int storage, Ad
 void run_row_loss(const Place& place, std::size_t index, std::size_t storage, RowLossCall call,
                   const std::vector<double>& parameters, double scale, Address gradient, Address stored_values,
                   Address values, double divisor, Address total) {
-    if (index >= row_losses().count || storage >= storage_count) throw py::index_error("no such kernel");
+    if (index >= row_losses().count || storage >= floating_dtype_count) throw py::index_error("no such kernel");
     require(parameters.size() == row_losses()[index].parameters.count, "a loss's parameters are of a fixed number");
     set_parameters(call.parameters, parameters);
     call.scale = scale;

@@ -19,7 +19,7 @@ void run(const Place& place, const std::string& family, std::size_t index, std::
          const std::vector<GivenInput>& inputs, Address output, Address sums, Address partial,
          std::tuple<long long, long long, long long> shape) {
     const Span<MatrixKernels> entries = kernels_of(family);
-    if (index >= entries.count || storage >= storage_count || inputs.size() > max_operands ||
+    if (index >= entries.count || storage >= floating_dtype_count || inputs.size() > max_operands ||
         entries[index].launch[storage] == nullptr)
         throw py::index_error("no such kernel");
     MatrixCall call{};

@@ -64,7 +64,7 @@ void add_rows(const Place& place, Address gradients, int storage, bool to_double
     check_storage(storage);
     require(rows >= 0 && length >= 0, "lengths must be at least 0");
     const UsePlace use(place);
-    sum_rows({at(gradients), Storage(storage), to_double, static_cast<const long long*>(at(ends)),
+    sum_rows({at(gradients), DType(storage), to_double, static_cast<const long long*>(at(ends)),
               static_cast<const long long*>(at(order)), rows, length, at(sums)},
              place.stream());
 }
@@ -73,7 +73,7 @@ void multiply(const Place& place, Address data, int storage, long long n, double
     check_storage(storage);
     require(n >= 0 && (n == 0 || data != 0), "an array must have memory");
     const UsePlace use(place);
-    scale({at(data), Storage(storage), n, factor}, place.stream());
+    scale({at(data), DType(storage), n, factor}, place.stream());
 }
 
 }  // namespace

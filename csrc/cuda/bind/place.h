@@ -49,7 +49,7 @@ inline void require(bool is_right, const char* what) {
     if (!is_right) throw py::value_error(what);
 }
 inline void check_storage(int storage) {
-    if (storage < 0 || storage >= static_cast<int>(storage_count)) throw py::index_error("no such storage");
+    if (storage < 0 || storage >= static_cast<int>(floating_dtype_count)) throw py::index_error("no such storage");
 }
 
 // What each file of bind/ adds to the module.

@@ -7,7 +7,7 @@ namespace {
 void run_rows(const Place& place, std::size_t index, bool backward, std::size_t storage,
               const std::vector<Address>& inputs, Address output, long long rows, long long n, long long inner) {
     const Span<RowOperation> operations = row_operations();
-    if (index >= operations.count || storage >= storage_count || inputs.size() > 2)
+    if (index >= operations.count || storage >= floating_dtype_count || inputs.size() > 2)
         throw py::index_error("no such kernel");
     const RowsKernels& kernels = backward ? operations[index].backward : operations[index].forward;
     require(inputs.size() == (backward ? 2u : 1u), "a kernel's operands are of a fixed number");
