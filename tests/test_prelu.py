@@ -119,3 +119,15 @@ def test_sums_beyond_the_dtype_are_infinite_and_warn_of_nothing() -> None:
     assert dslope == -np.inf
     assert (dslopes == -np.inf).all()
     assert (dbias == np.inf).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_slopes_gradient_does_not_depend_on_the_order_of_memory(dtype: type) -> None:
+    random = np.random.default_rng(3)
+    dy, x = random.normal(size=(2, 80, 2, 3)).astype(dtype)
+    slope = np.full((2, 1), 0.25, dtype)
+    _, expected = nf.prelu_backward(dy, x, slope)
+    for order in ((0, 1, 2), (2, 1, 0), (1, 0, 2), (2, 0, 1)):
+        back = np.argsort(order)
+        views = [np.ascontiguousarray(array.transpose(order)).transpose(back) for array in (dy, x)]
+        np.testing.assert_array_equal(nf.prelu_backward(*views, slope)[1], expected)

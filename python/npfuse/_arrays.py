@@ -61,6 +61,8 @@ def rounded_sums(sums: NDArray[Any], axes: tuple[int, ...], dtype: DTypeLike) ->
     if not axes and dtype == np.float64:
         return sums
     with np.errstate(all="ignore"):  # like kernels, which warn of nothing
-        total: NDArray[Any] = _native.in_own_environment(lambda: sums.sum(axis=axes)) if axes else sums
+        # NumPy adds in the order of memory, which a result of a strided call takes from its inputs.
+        in_order = np.ascontiguousarray(sums)
+        total: NDArray[Any] = _native.in_own_environment(lambda: in_order.sum(axis=axes)) if axes else sums
         result: NDArray[Any] = total if dtype == np.float64 else _native.rounded(total, dtype)
     return result

@@ -123,9 +123,11 @@ def cancellation(row: OptimizerRow, param: Any, gradient: Any, was: dict[str, An
     signed = -gradient if settings.get("maximize") else gradient
     with np.errstate(all="ignore"):
         growth = np.fmax(1, (np.abs(signed) + np.abs(decay)) / np.abs(signed + decay))
-        if "momentum_buffer" in state:
-            kept, velocity = settings["momentum"] * was["momentum_buffer"], np.abs(state["momentum_buffer"])
-            growth = growth * np.fmax(1, (2 * kept + velocity) / velocity)
+        for mean in {"momentum_buffer", "exp_avg"} & state.keys():
+            growth = growth * np.fmax(1, (2 * was[mean] + np.abs(state[mean])) / np.abs(state[mean]))
+        if row.cls is nf.AdaBelief:  # the square of a difference
+            spread = np.abs(signed + decay - state["exp_avg"])
+            growth = growth * np.fmax(1, (np.abs(signed) + np.abs(decay) + np.abs(state["exp_avg"])) / spread)
     return growth
 
 

@@ -9,7 +9,7 @@ class Gated:
 
     name: str
     activation: str
-    forward_ulp: float = 2
+    forward_ulp: float = 2.5
     backward_ulp: float = 3
 
 
