@@ -223,3 +223,16 @@ def test_an_optimizer_gives_its_arrays_back():
     del optimizer
     gc.collect()
     assert sys.getrefcount(param) == before
+
+
+def test_an_exclusive_object_is_made_without_arguments() -> None:
+    for args, keywords in (((1,), {}), ((), {"a": 1}), ((1,), {"a": 1})):
+        with pytest.raises(TypeError, match="takes no arguments"):
+            _native.Exclusive(*args, **keywords)
+
+
+@pytest.mark.parametrize(("optimizer", "states"), [("sgd", 0), ("sgd_momentum", 1), ("adam", 2)])
+def test_a_bad_master_copy_is_named(optimizer: str, states: int) -> None:
+    given = (*[np.ones(2, np.float32)] * states, np.ones(3, np.float32))
+    with pytest.raises(ValueError, match=r"^master of params\[0\] must be of its parameter's shape \(2,\), got \(3,\)"):
+        _native.Updater(optimizer).add([np.ones(2, np.float16)], [given], 0)

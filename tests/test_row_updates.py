@@ -179,3 +179,14 @@ def test_an_empty_table():
         optimizer = nf.Adam([table])
         assert optimizer.step_rows(0, rows, np.zeros((len(rows), shape[1]), np.float32))
         assert optimizer.groups[0].steps == 1
+
+
+def test_a_parameter_or_state_that_became_read_only_is_refused() -> None:
+    table = np.ones((5, 2))
+    optimizer = nf.Adagrad([table])
+    for array, name in ((table, r"params\[0\]"), (optimizer.state[0]["sum"], r"sum of params\[0\]")):
+        array.flags.writeable = False
+        with pytest.raises(ValueError, match=f"^{name} must be writeable"):
+            optimizer.step_rows(0, np.array([1]), np.ones((1, 2)))
+        array.flags.writeable = True
+    assert (table == 1).all()

@@ -103,6 +103,11 @@ EQUIVALENT = {
         "const ReleasedGil released(PyArray_SIZE(pred) > worth_releasing_gil); -> "
         "const ReleasedGil released(PyArray_SIZE(pred) >= worth_releasing_gil);",
     ): "other threads may run in a call of one number fewer",
+    (
+        "csrc/bind/parametric.cpp",
+        "if (value != nullptr || !PyErr_ExceptionMatches(PyExc_AttributeError)) return value; -> "
+        "if (value != nullptr && !PyErr_ExceptionMatches(PyExc_AttributeError)) return value;",
+    ): "a lookup finds something or raises AttributeError",
 }
 """Mutations that change no result, by path and change, each with the reason."""
 

@@ -62,7 +62,8 @@ void register_optimizers(py::module_& module) {
         OwnedMemory memory;
         for (std::size_t i = 0; i < arrays.size(); ++i) {
             PyArrayObject* array = as_array(py::object(arrays[i]).ptr());
-            if (!PyArray_ISWRITEABLE(array)) throw py::value_error(operand_name(i) + " is read-only");
+            if (!PyArray_ISWRITEABLE(array))
+                throw py::value_error(operand_name(i) + " must be writeable, got a read-only array");
             memory.add(array, operand_name(i));
         }
         memory.settle();

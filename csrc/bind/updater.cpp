@@ -28,7 +28,7 @@ const Optimizer& find_optimizer(const std::string& name) {
 template <class Name>
 void check_owned(const HeldArray& held, const Name& name) {
     if (held.is_unchanged()) return;
-    if (!PyArray_ISWRITEABLE(held.get())) throw py::value_error(name() + " is read-only");
+    if (!PyArray_ISWRITEABLE(held.get())) throw py::value_error(name() + " must be writeable, got a read-only array");
     throw py::value_error(name() + " was given another shape or other memory after the optimizer was made");
 }
 

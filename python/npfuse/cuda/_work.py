@@ -126,7 +126,7 @@ class Work(Place):
         if operand.shape != shape:
             raise ValueError(f"{name} must be of shape {shape}, got {operand.shape}")
         if not operand.writeable:
-            raise ValueError(f"{name} is read-only")
+            raise ValueError(f"{name} must be writeable, got a read-only array")
         check_elements(operand)
         for other in self._outputs:
             check_apart(operand, other)

@@ -550,7 +550,7 @@ class Optimizer(ABC):
         arrays = {name: value for name, value in present.items() if ".param" in name and isinstance(value, np.ndarray)}
         for name, array in arrays.items():
             if not array.flags.writeable:
-                raise ValueError(f"{name} is read-only")
+                raise ValueError(f"{name} must be writeable, got a read-only array")
         own = {owner(array) for array in arrays.values()}
         loaded = {name: array.copy() if owner(array) in own else array for name, array in loaded.items()}
         changes = [self._loaded_group(i, group, loaded) for i, group in enumerate(self._groups)]
