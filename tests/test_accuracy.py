@@ -95,9 +95,9 @@ def test_gradient_scales_with_dy(any_backward: Kernel, dtype: type) -> None:
     np.testing.assert_allclose(any_backward(x, dy)[ordinary], truth[ordinary], rtol=tolerance)
 
 
-def test_textbook_agrees_where_it_is_right(any_kernel: Kernel) -> None:
+def test_reference_agrees_where_it_is_right(any_kernel: Kernel) -> None:
     """Two formulas written by different hands: a mistake in the table's would show here."""
     for dtype in (np.float32, np.float64):
         x = np.linspace(-5, 5, 1001).astype(dtype)
-        expected = any_kernel.textbook(*(np.asarray(operand, np.float64) for operand in any_kernel.operands(x)))
+        expected = any_kernel.reference(*(np.asarray(operand, np.float64) for operand in any_kernel.operands(x)))
         np.testing.assert_allclose(any_kernel(x), expected, rtol=2e-6, atol=1e-7)

@@ -11,7 +11,7 @@ import pytest
 import npfuse as nf
 from npfuse import _native
 from npfuse.demo import choices, comparison, main
-from npfuse.demo.networks import FusedNetwork, TextbookNetwork, initial_weights
+from npfuse.demo.networks import FusedNetwork, ReferenceNetwork, initial_weights
 
 pytest.importorskip("sklearn", reason="the demo reads the digits of scikit-learn")
 
@@ -27,7 +27,7 @@ def test_both_networks_compute_the_same(activation: str, loss: str, optimizer: s
     weights = [(w.astype(float), b.astype(float)) for w, b in initial_weights([12, 9, 8, 10], seed=3)]
     options = choices.OPTIMIZERS[optimizer]
     fused = FusedNetwork(weights, activation, loss, partial(getattr(nf, optimizer), **options))
-    twin = TextbookNetwork(weights, activation, loss, optimizer, options)
+    twin = ReferenceNetwork(weights, activation, loss, optimizer, options)
     random = np.random.default_rng(0)
     for _ in range(8):
         x = random.normal(size=(20, 12))

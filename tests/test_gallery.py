@@ -97,12 +97,12 @@ def test_the_documentation_shows_what_its_command_draws() -> None:
 
 @pytest.mark.parametrize("name", _native.operations["activations"])
 def test_drawn_errors_are_within_the_bound(name: str) -> None:
-    x, ours, textbooks = accuracy.measured(name, "function")
+    x, ours, numpys = accuracy.measured(name, "function")
     assert ours.max() < 1.1
     assert x.min() < -900
     assert x.max() > 900
     if name in ("silu", "gelu", "mish", "tanh_shrink"):
-        assert textbooks.max() > 30
+        assert numpys.max() > 30
 
 
 def test_an_ulp_is_the_distance_to_the_next_number() -> None:

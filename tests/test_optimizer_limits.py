@@ -41,7 +41,7 @@ def gradients(kind, dtype):
 
 
 def exact_step(row, p, g, state, step, dtype):
-    """Take the textbook's step in long double, with states as the dtype keeps them.
+    """Take the reference step in long double, with states as the dtype keeps them.
 
     Returns the step, and where the dtype has room for the states and for the gradient with its weight decay.
     """
@@ -64,7 +64,7 @@ def exact_step(row, p, g, state, step, dtype):
 @both_dtypes
 @pytest.mark.parametrize("kind", ["same", "alternating", "spread"])
 def test_every_magnitude_of_gradient(row, dtype, kind):
-    """The textbook's steps wherever states can hold what they need, and never NaN."""
+    """The reference steps wherever states can hold what they need, and never NaN."""
     p = np.zeros(len(magnitudes(dtype)), dtype)
     optimizer = row.cls([p], **row.options)
     exact = p.astype(np.longdouble)

@@ -1,4 +1,4 @@
-"""Every optimizer against its textbook formula, and what may happen to its arrays."""
+"""Every optimizer against npfuse.reference, and what may happen to its arrays."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ from numpy.lib.stride_tricks import as_strided
 
 import npfuse as nf
 from npfuse import _native
-from npfuse.bench.textbook_optimizers import take_step
+from npfuse.reference import take_step
 from table import OPTIMIZERS
 
 STEP = 7  # of the states that a single step starts from
@@ -77,7 +77,7 @@ def test_one_step_is_accurate(row):
 
 @row_by_row
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_ten_steps_follow_the_textbook(row, dtype):
+def test_ten_steps_follow_the_reference(row, dtype):
     rng = np.random.default_rng(4)
     p = rng.standard_normal(1000).astype(dtype)
     optimizer = make(row, [p])

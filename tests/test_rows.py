@@ -7,7 +7,7 @@ from mpmath import mpf
 
 import npfuse as nf
 from exact import unit_in_last_place
-from npfuse.bench import textbook
+from npfuse import reference
 from table import ROWS, RowOperation
 
 DTYPES = [np.float32, np.float64]
@@ -236,12 +236,12 @@ def test_half_types_are_float32_rounded_once(row: RowOperation) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_backward_against_the_textbook(row: RowOperation, dtype: type) -> None:
+def test_backward_against_the_reference(row: RowOperation, dtype: type) -> None:
     random = np.random.default_rng(14)
     x = random.normal(scale=2, size=(30, 90)).astype(dtype)
     dy = random.normal(size=30 if row.reduces else x.shape).astype(dtype)
     given = forward(row)(x) if row.backward_from_output else x
-    exact = getattr(textbook, f"{row.name}_backward")(dy.astype(np.longdouble), given.astype(np.longdouble))
+    exact = getattr(reference, f"{row.name}_backward")(dy.astype(np.longdouble), given.astype(np.longdouble))
     tolerance = 4 * np.finfo(dtype).eps
     np.testing.assert_allclose(backward(row)(dy, given), exact, rtol=tolerance, atol=tolerance * np.abs(exact).max())
 
@@ -278,6 +278,6 @@ def test_bad_input_is_refused_before_anything_is_written(row: RowOperation) -> N
     assert (out == 7).all()
 
 
-def test_textbook_agrees(row: RowOperation) -> None:
+def test_reference_agrees(row: RowOperation) -> None:
     x = np.random.default_rng(16).normal(size=(6, 20))
-    np.testing.assert_allclose(forward(row)(x), getattr(textbook, row.name)(x), rtol=1e-13)
+    np.testing.assert_allclose(forward(row)(x), getattr(reference, row.name)(x), rtol=1e-13)

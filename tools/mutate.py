@@ -41,9 +41,9 @@ TEXT_ONLY = ["*docstring*", "*/module.cpp", "*/export.cpp", "*/__main__.py", "*/
 
 RELEVANT = [
     ("*/formulas/activations/gated.h", "gated"),
-    ("*/formulas/activations/*", "accuracy.py::test_textbook_agrees_where_it_is_right special_values accuracy"),
+    ("*/formulas/activations/*", "accuracy.py::test_reference_agrees_where_it_is_right special_values accuracy"),
     ("*/formulas/losses/*", "losses"),
-    ("*/formulas/math/*", "accuracy.py::test_textbook_agrees_where_it_is_right rows losses math accuracy"),
+    ("*/formulas/math/*", "accuracy.py::test_reference_agrees_where_it_is_right rows losses math accuracy"),
     ("*/formulas/rows/*", "rows losses"),
     ("*/formulas/*", "optimizers mixed_precision gradient_norm"),
     ("*/loops/*row*", "losses rows"),

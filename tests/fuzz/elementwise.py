@@ -16,7 +16,7 @@ from fuzz.cases import Arguments, Case, Operation
 from fuzz.choices import Choices
 from fuzz.memory import Memory, length, narrower, shape
 from fuzz.values import FLOATS, INTEGERS, computing, integers, reals
-from npfuse.bench import textbook
+from npfuse import reference
 from table import GATED, KERNELS, Gated, Kernel
 
 Exact = Callable[[np.dtype, list[np.ndarray]], list[tuple[np.ndarray, np.ndarray]]]
@@ -106,7 +106,7 @@ def truths(
         usable = usable & np.isfinite(operand)
     usable = usable & arguments.get("where", np.True_)
     for result, (truth, allowed) in zip(results, exact(computed, operands), strict=True):
-        # The textbook's NaN for finite numbers is its own overflow: all it says is that there is a number.
+        # The reference's NaN for finite numbers is its own overflow: all it says is that there is a number.
         known = usable & np.isfinite(truth)
         if result.dtype.itemsize > computed.itemsize:  # what is beyond the computing type is infinite
             known = known & (np.abs(truth) < float(np.finfo(computed).max))
@@ -121,11 +121,11 @@ def exact_kernel(kernel: Kernel, dtype: np.dtype, operands: list[np.ndarray]) ->
     wide, backward = computing(dtype), kernel.backward
     dy, x, parameters = (operands[0], operands[1], operands[2:]) if backward else (1.0, operands[0], operands[1:])
     first = (np.float64(1),) if backward else ()
-    slope = kernel.textbook(*first, x, *parameters)
+    slope = kernel.reference(*first, x, *parameters)
     if isinstance(slope, tuple):
         slope = slope[0]
     exact = dy * slope
-    spread = sum(np.abs(kernel.textbook(*first, x * (1 + sign * 2 * EPS64), *parameters) - slope) for sign in (-1, 1))
+    spread = sum(np.abs(kernel.reference(*first, x * (1 + sign * 2 * EPS64), *parameters) - slope) for sign in (-1, 1))
     absolute = 64 * EPS64 * np.minimum(np.abs(x) + 1, 100) + spread
     if kernel.backward and kernel.activation.slope_zero:
         zero = np.vectorize(kernel.activation.slope_zero, otypes=[float])(*parameters)
@@ -135,7 +135,7 @@ def exact_kernel(kernel: Kernel, dtype: np.dtype, operands: list[np.ndarray]) ->
 
 
 def exact_gated(gated: Gated, backward: bool, dtype: np.dtype, operands: list[np.ndarray]) -> list[Any]:
-    exact = getattr(textbook, gated.name + "_backward" * backward)(*operands)
+    exact = getattr(reference, gated.name + "_backward" * backward)(*operands)
     *dy, gate, x = operands
     cancelled = 256 * EPS64 * np.minimum(np.abs(gate) + 1, 100)
     if not backward:

@@ -53,7 +53,7 @@ def draw_bias_act(backward: bool, choices: Choices) -> Case:
 
 
 def bias_truth(backward: bool, results: list[np.ndarray], arguments: Arguments) -> Iterable[Expected]:
-    """Hold bias_act to its activation, itself held to the textbook elsewhere, of the sum in the computing type."""
+    """Hold bias_act to its activation, itself held to the reference elsewhere, of the sum in the computing type."""
     x = arguments["x"]
     dtype, wide = x.dtype, computing(x.dtype)
     total = x.astype(wide) + arguments["bias"].astype(wide)

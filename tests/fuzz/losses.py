@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 import npfuse as nf
-import reference_losses
 from fuzz.bounds import Expected, rounding, unit
 from fuzz.cases import Arguments, Case, Operation
 from fuzz.choices import Choices
 from fuzz.memory import Memory, narrower, shape
 from fuzz.values import FLOATS, INTEGERS, computing, reals
+from npfuse import reference
 from table import LOSSES, Loss
 
 METHODS = ["", ".value_and_grad", ".grad"]
@@ -35,6 +35,61 @@ def sampled(choices: Choices, sampler: Any, size: tuple[int, ...], dtype: np.dty
     count = int(np.prod(size))
     with np.errstate(over="ignore"):
         return sampler(choices.numbers(), count).astype(dtype).reshape(size)
+
+
+# Where a value or a derivative is a difference, its rounding error is relative to the size of what is subtracted.
+
+
+def poisson_size(pred: Any, target: Any, eps: float = 1e-8, log_input: bool = True) -> Any:
+    if log_input:
+        return np.exp(pred) + np.abs(target * pred)
+    return np.abs(pred) + np.abs(target * np.log(pred + eps))
+
+
+def gaussian_size(pred: Any, target: Any, var: Any = 1.0, eps: float = 1e-6) -> Any:
+    var = np.maximum(var, eps)
+    return (np.abs(np.log(var)) + (pred - target) ** 2 / var) / 2
+
+
+def kl_div_size(pred: Any, target: Any, log_target: bool = False) -> Any:
+    if log_target:
+        return np.exp(target) * (np.abs(target) + np.abs(pred))
+    return target * (np.abs(np.log(np.where(target > 0, target, 1))) + np.abs(pred))
+
+
+def binary_slope_size(pred: Any, target: Any) -> Any:
+    certain = (target == 0) | (target == 1)
+    with np.errstate(all="ignore"):
+        slope = reference.binary_cross_entropy.grad(pred, target, reduction="none")
+    return np.where(certain, np.abs(slope), (pred + target) / np.maximum(pred * (1 - pred), 1e-12))
+
+
+def logits_slope_size(pred: Any, target: Any, pos_weight: Any = 1.0, label_smoothing: float = 0.0) -> Any:
+    target = target * (1 - label_smoothing) + label_smoothing / 2
+    return (1 - target) * reference.sigmoid(pred) + pos_weight * target * reference.sigmoid(-pred)
+
+
+def focal_slope_size(pred: Any, target: Any, alpha: float = 0.25, gamma: float = 2.0) -> Any:
+    """Add the sizes of what the derivative of weight * missing**gamma * entropy consists of."""
+    p, complement = reference.sigmoid(pred), reference.sigmoid(-pred)
+    weight = alpha * target + (1 - alpha) * (1 - target) if alpha >= 0 else 1.0
+    missing = target * complement + (1 - target) * p
+    entropy = reference.sigmoid_cross_entropy(pred, target, reduction="none")
+    change = gamma * missing ** (gamma - 1) * np.abs(1 - 2 * target) * p * complement * entropy
+    return weight * (missing**gamma * ((1 - target) * p + target * complement) + change)
+
+
+def poisson_slope_size(pred: Any, target: Any, eps: float = 1e-8, log_input: bool = True) -> Any:
+    return np.exp(pred) + target if log_input else 1 + target / (pred + eps)
+
+
+VALUE_SIZES = {"poisson_nll_loss": poisson_size, "gaussian_nll_loss": gaussian_size, "kl_div": kl_div_size}
+SLOPE_SIZES = {
+    "binary_cross_entropy": binary_slope_size,
+    "sigmoid_cross_entropy": logits_slope_size,
+    "sigmoid_focal_loss": focal_slope_size,
+    "poisson_nll_loss": poisson_slope_size,
+}
 
 
 def draw_loss(row: Loss, method: str, choices: Choices) -> Case:
@@ -103,9 +158,10 @@ def loss_truth(row: Loss, method: str, results: list[np.ndarray], arguments: Arg
     for value in (*operands, *more.values(), weight):
         usable = usable & np.isfinite(value)
     value, gradient = split(results, method)
+    with np.errstate(all="ignore"):
+        exact, slope = getattr(reference, row.name).value_and_grad(*operands, **more, **options, reduction="none")
     if value is not None:
-        exact = getattr(reference_losses, row.name)(*operands, **more, **options)
-        size = reference_losses.VALUE_SIZES.get(row.name, lambda *_, **__: exact)(*operands, **more, **options)
+        size = VALUE_SIZES.get(row.name, lambda *_, **__: exact)(*operands, **more, **options)
         spread = weight * row.value_ulp * unit(np.maximum(np.abs(exact), np.abs(size)), wide)
         if reduction == "none":
             yield expected(value, exact * weight, rounding(exact * weight, dtype, 1) + spread, usable)
@@ -117,8 +173,7 @@ def loss_truth(row: Loss, method: str, results: list[np.ndarray], arguments: Arg
             allowed = np.broadcast_to(spread, pred.shape).sum() + np.abs(terms).sum() * (1e-14 + 2 * unit(1, wide))
             yield Expected(value, total, float(allowed) / max(divisor, 1))
     if gradient is not None:
-        slope = reference_losses.SLOPES[row.name](*operands, **more, **options)
-        size = reference_losses.SLOPE_SIZES.get(row.name, lambda *_, **__: slope)(*operands, **more, **options)
+        size = SLOPE_SIZES.get(row.name, lambda *_, **__: slope)(*operands, **more, **options)
         scale = weight / (pred.size if reduction == "mean" and pred.size else 1)
         spread = scale * row.slope_ulp * unit(np.maximum(np.abs(slope), np.abs(size)), wide)
         yield expected(gradient, slope * scale, rounding(slope * scale, dtype, 2) + spread, usable)
@@ -195,7 +250,10 @@ def row_loss_truth(
     target = target.astype(np.int64 if has_labels else wide)
     value, gradient = split(results, method)
     with np.errstate(all="ignore"):
-        exact, slopes = getattr(reference_losses, name)(logits.astype(wide), target, **arguments)
+        # Rounded to the computing type, then exact in long double.
+        exact, slopes = getattr(reference, name).value_and_grad(
+            logits.astype(wide).astype(np.longdouble), target, **arguments
+        )
     eps = float(np.finfo(wide).eps)
     plain = has_labels and not {"label_smoothing", "z_loss", "weight"} & arguments.keys()
     if value is not None:

@@ -16,7 +16,7 @@ from fuzz.cases import Arguments, Case, Operation, native
 from fuzz.choices import Choices
 from fuzz.memory import Memory, length, shape
 from fuzz.values import FLOATS, computing, reals
-from npfuse.bench.textbook_optimizers import take_step
+from npfuse.reference import take_step
 from table import OPTIMIZERS, OptimizerRow
 
 TAME = ["ordinary", "whole"]
@@ -85,7 +85,7 @@ def draw_training(row: OptimizerRow, choices: Choices) -> Case:
 
 
 def training_truth(row: OptimizerRow, results: list[np.ndarray], arguments: Arguments) -> Iterable[Expected]:
-    """Take the steps once more, each compared with the textbook's from where the library itself was before it."""
+    """Take the steps once more, each compared with the reference's from where the library itself was before it."""
     options, how, optimizer = arguments["options"], arguments["how"], row.cls
     if options.get("stochastic_rounding"):
         return

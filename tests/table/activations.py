@@ -21,7 +21,7 @@ class Activation:
 
     name: str
     formula: Formula
-    """f, as the textbook has it, for mpmath: precision is raised until cancellation does no harm (tests/exact.py)."""
+    """f, for mpmath: precision is raised until cancellation does no harm (tests/exact.py)."""
     derivative: Formula
     values: Special
     """f at the places worth naming, infinities among them. NaN gives NaN everywhere."""

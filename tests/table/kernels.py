@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import npfuse as nf
-from npfuse.bench import textbook
+from npfuse import reference
 from table.activations import ACTIVATIONS, Activation, Special, inf
 from table.mathematics import Formula
 
@@ -35,8 +35,8 @@ class Kernel:
         return getattr(nf, self.name)
 
     @property
-    def textbook(self) -> Callable[..., np.ndarray]:
-        return getattr(textbook, self.name)
+    def reference(self) -> Callable[..., np.ndarray]:
+        return getattr(reference, self.name)
 
     @property
     def formula(self) -> Formula:

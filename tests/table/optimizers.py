@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import npfuse as nf
-from npfuse.bench import textbook_optimizers
+from npfuse import reference as formulas
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def optimizer_rows(
 OPTIMIZERS = [
     *optimizer_rows(
         nf.SGD,
-        textbook_optimizers.sgd,
+        formulas.sgd,
         {"lr": 1e-3, "momentum": 0.0, "dampening": 0.0, "weight_decay": 0.0, "nesterov": False},
         in_torch=[
             {},
@@ -64,7 +64,7 @@ OPTIMIZERS = [
     ),
     *optimizer_rows(
         nf.Adam,
-        textbook_optimizers.adam,
+        formulas.adam,
         {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0, "amsgrad": False},
         in_torch=[
             {},
@@ -81,7 +81,7 @@ OPTIMIZERS = [
     ),
     *optimizer_rows(
         nf.AdamW,
-        textbook_optimizers.adam,
+        formulas.adamw,
         {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.01},
         implied={"decoupled_weight_decay": True},
         in_torch=[{}, {"weight_decay": 0.3, "amsgrad": True, "lr": 0.1}],
@@ -89,7 +89,7 @@ OPTIMIZERS = [
     ),
     *optimizer_rows(
         nf.Adagrad,
-        textbook_optimizers.adagrad,
+        formulas.adagrad,
         {"lr": 1e-2, "lr_decay": 0.0, "eps": 1e-10, "weight_decay": 0.0},
         in_torch=[
             {},
@@ -100,14 +100,14 @@ OPTIMIZERS = [
     ),
     *optimizer_rows(
         nf.Adadelta,
-        textbook_optimizers.adadelta,
+        formulas.adadelta,
         {"lr": 1.0, "rho": 0.9, "eps": 1e-6, "weight_decay": 0.0},
         in_torch=[{}, {"weight_decay": 0.01}, {"lr": 0.001, "rho": 0.95, "eps": 1e-7, "maximize": True}],
         elsewhere=[],
     ),
     *optimizer_rows(
         nf.RMSprop,
-        textbook_optimizers.rmsprop,
+        formulas.rmsprop,
         {"lr": 1e-2, "alpha": 0.99, "eps": 1e-8, "momentum": 0.0, "weight_decay": 0.0},
         in_torch=[
             {},
@@ -124,14 +124,14 @@ OPTIMIZERS = [
     ),
     *optimizer_rows(
         nf.Adamax,
-        textbook_optimizers.adamax,
+        formulas.adamax,
         {"lr": 2e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0},
         in_torch=[{}, {"weight_decay": 0.01}, {"betas": (0.5, 0.7), "eps": 1e-3, "maximize": True}],
         elsewhere=[{"eps": 1e-3, "eps_placement": "outside"}],
     ),
     *optimizer_rows(
         nf.NAdam,
-        textbook_optimizers.nadam,
+        formulas.nadam,
         {"lr": 2e-3, "betas": (0.9, 0.999), "eps": 1e-8, "momentum_decay": 4e-3, "weight_decay": 0.0},
         in_torch=[
             {},
@@ -143,7 +143,7 @@ OPTIMIZERS = [
     ),
     *optimizer_rows(
         nf.RAdam,
-        textbook_optimizers.radam,
+        formulas.radam,
         {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0},
         in_torch=[
             {},
@@ -155,21 +155,21 @@ OPTIMIZERS = [
     ),
     *optimizer_rows(
         nf.Yogi,
-        textbook_optimizers.yogi,
+        formulas.yogi,
         {"lr": 1e-2, "betas": (0.9, 0.999), "eps": 1e-3, "weight_decay": 0.0},
         in_torch=[],
         elsewhere=[{}, {"weight_decay": 0.01}, {"betas": (0.5, 0.7), "maximize": True, "initial_accumulator": 0.1}],
     ),
     *optimizer_rows(
         nf.AdaBelief,
-        textbook_optimizers.adabelief,
+        formulas.adabelief,
         {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-16, "weight_decay": 0.0},
         in_torch=[],
         elsewhere=[{}, {"weight_decay": 0.01, "decoupled_weight_decay": True}, {"weight_decay": 0.01, "eps": 1e-8}],
     ),
     *optimizer_rows(
         nf.Lion,
-        textbook_optimizers.lion,
+        formulas.lion,
         {"lr": 1e-4, "betas": (0.9, 0.99), "weight_decay": 0.0},
         implied={"decoupled_weight_decay": True},
         in_torch=[],

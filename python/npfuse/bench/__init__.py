@@ -1,4 +1,4 @@
-"""``python -m npfuse bench``: every operation beside NumPy's textbook formula and whichever peers are installed."""
+"""``python -m npfuse bench``: every operation beside the NumPy reference and whichever peers are installed."""
 
 import argparse
 import json

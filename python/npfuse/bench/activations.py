@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import npfuse as nf
-from npfuse.bench import textbook
+from npfuse import reference
 from npfuse.bench.contest import Contest
 from npfuse.bench.peers import numba_ufunc
 
@@ -44,7 +44,7 @@ TORCH: dict[str, Callable[..., object]] = {
     "prelu": lambda torch, out, x, slope: torch._C._nn.leaky_relu(x, slope, out=out),
     "leaky_relu": lambda torch, out, x, slope: torch._C._nn.leaky_relu(x, slope, out=out),
     "elu": lambda torch, out, x, alpha: torch._C._nn.elu(x, alpha, out=out),
-    "selu": lambda torch, out, x: torch._C._nn.elu(x, textbook.SELU_ALPHA, textbook.SELU_SCALE, out=out),
+    "selu": lambda torch, out, x: torch._C._nn.elu(x, reference.SELU_ALPHA, reference.SELU_SCALE, out=out),
     "celu": lambda torch, out, x, alpha: torch._C._nn.elu(x, alpha, 1, 1 / alpha, out=out),
     "sigmoid": lambda torch, out, x: torch.sigmoid(x, out=out),
     "log_sigmoid": lambda torch, out, x: torch._C._nn.log_sigmoid(x, out=out),
@@ -73,7 +73,7 @@ TORCH: dict[str, Callable[..., object]] = {
         dy, alpha, 1, 1, False, x, grad_input=out
     ),
     "selu_backward": lambda torch, out, dy, x: torch.ops.aten.elu_backward.grad_input(
-        dy, textbook.SELU_ALPHA, textbook.SELU_SCALE, 1, False, x, grad_input=out
+        dy, reference.SELU_ALPHA, reference.SELU_SCALE, 1, False, x, grad_input=out
     ),
     "celu_backward": lambda torch, out, dy, x, alpha: torch.ops.aten.elu_backward.grad_input(
         dy, alpha, 1, 1 / alpha, False, x, grad_input=out
@@ -157,7 +157,7 @@ def numexpr_call(name: str, operands: list[Array], parameters: list[float]) -> C
 
 
 def numba_call(name: str, operands: list[Array], parameters: list[float]) -> Call | None:
-    """Compile the textbook's formula, fast-math and all."""
+    """Compile the reference formula, fast-math and all."""
     ufunc = numba_ufunc(name, len(operands) + len(parameters))
     arguments = [*operands, *(np.float32(parameter) for parameter in parameters)]
     out = np.empty_like(operands[-1])
@@ -207,7 +207,7 @@ def activation_contest(name: str, parameters: list[float], n: int, peers: list[s
     count = 2 if name.endswith("_backward") else 1
     operands = [random.normal(scale=3, size=n).astype(np.float32) for _ in range(count)]
     out = np.empty(n, np.float32)
-    ours, numpys = getattr(nf, name), getattr(textbook, name)
+    ours, numpys = getattr(nf, name), getattr(reference, name)
     calls: dict[str, Call] = {"npfuse": lambda: ours(*operands, *parameters, out)}
     if "numpy" in peers:
         calls["numpy"] = lambda: numpys(*operands, *parameters)
@@ -227,7 +227,7 @@ def prelu_backward_contest(n: int, peers: list[str]) -> Contest:
     slope = np.array([0.25], np.float32)
     calls: dict[str, Call] = {"npfuse": lambda: nf.prelu_backward(dy, x, slope)}
     if "numpy" in peers:
-        calls["numpy"] = lambda: textbook.prelu_backward(dy, x, slope)
+        calls["numpy"] = lambda: reference.prelu_backward(dy, x, slope)
     if "torch" in peers:
         torch = importlib.import_module("torch")
         tensors = [torch.from_numpy(array) for array in (dy, x, slope)]
@@ -237,5 +237,5 @@ def prelu_backward_contest(n: int, peers: list[str]) -> Contest:
             return dx, dslope.sum()
 
         calls["torch"] = torchs
-    expected = textbook.prelu_backward(dy.astype(np.float64), x.astype(np.float64), slope.astype(np.float64))
+    expected = reference.prelu_backward(dy.astype(np.float64), x.astype(np.float64), slope.astype(np.float64))
     return Contest(calls, expected, bytes_moved=12 * n)

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 import npfuse as nf
-from npfuse import _native
-from npfuse.bench import textbook
+from npfuse import _native, reference
 from npfuse.bench.activations import JAX, TORCH
 from npfuse.bench.contest import Contest
 
@@ -19,9 +18,9 @@ def numpy_call(activation: str, operands: list[Any], parameters: list[float]) ->
     """Add, then apply; of the derivative, sum over the rows."""
     *dy, x, bias = operands
     if not dy:
-        forward = getattr(textbook, activation)
+        forward = getattr(reference, activation)
         return lambda: forward(x + bias, *parameters)
-    backward = getattr(textbook, f"{activation}_backward")
+    backward = getattr(reference, f"{activation}_backward")
 
     def call() -> tuple[Any, Any]:
         dx = backward(*dy, x + bias, *parameters)

@@ -14,7 +14,7 @@ OURS = "npfuse"
 
 @dataclass
 class Contest:
-    """Calls that compute the same; `expected` are their results in float64, by the textbook.
+    """Calls that compute the same; `expected` are their results in float64, by npfuse.reference.
 
     A name is a library, and after a space which of its ways: "torch", "torch fused".
     """
@@ -32,7 +32,7 @@ class Contest:
                 results = (results,)
             if len(results) != len(self.expected) or not all(map(is_close, results, self.expected)):
                 if name == OURS:
-                    raise AssertionError("npfuse computes something else than the textbook")
+                    raise AssertionError("npfuse computes something else than npfuse.reference")
                 self.wrong.append(name)
                 del self.calls[name]
 

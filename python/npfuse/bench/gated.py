@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import npfuse as nf
-from npfuse.bench import textbook
+from npfuse import reference
 from npfuse.bench.contest import Contest
 
 Call = Callable[[], Any]
@@ -50,7 +50,7 @@ def gated_contest(name: str, n: int, peers: list[str]) -> Contest:
     outputs = 2 if name.endswith("_backward") else 1
     operands = [random.normal(scale=3, size=n).astype(np.float32) for _ in range(outputs + 1)]
     out = tuple(np.empty(n, np.float32) for _ in range(outputs))
-    ours, numpys = getattr(nf, name), getattr(textbook, name)
+    ours, numpys = getattr(nf, name), getattr(reference, name)
     calls: dict[str, Call] = {"npfuse": lambda: ours(*operands, out=out)}
     if "numpy" in peers:
         calls["numpy"] = lambda: numpys(*operands)
@@ -69,7 +69,7 @@ def glu_contest(name: str, shape: tuple[int, int], peers: list[str]) -> Contest:
     x = random.normal(scale=3, size=shape).astype(np.float32)
     dy = random.normal(size=(shape[0], shape[1] // 2)).astype(np.float32)
     operands = [dy, x] if name == "glu_backward" else [x]
-    ours, numpys = getattr(nf, name), getattr(textbook, name)
+    ours, numpys = getattr(nf, name), getattr(reference, name)
     calls: dict[str, Call] = {"npfuse": lambda: ours(*operands)}
     if "numpy" in peers:
         calls["numpy"] = lambda: numpys(*operands)

@@ -1,6 +1,7 @@
 """How each library computes a loss, the mean over all elements or rows, together with its gradient."""
 
 import importlib
+import math
 import types
 from collections.abc import Callable
 from typing import Any
@@ -9,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import npfuse as nf
-from npfuse.bench import textbook, textbook_losses
+from npfuse import reference
 from npfuse.bench.contest import Contest
+from npfuse.reference import losses
 
 Array = NDArray[Any]
 Call = Callable[[], Any]
@@ -18,16 +20,16 @@ Call = Callable[[], Any]
 ROW_LOSSES = ("softmax_cross_entropy", "nll_loss")
 
 PREDICTIONS: dict[str, Callable[[Array], Array]] = {
-    "binary_cross_entropy": textbook.sigmoid,
-    "kl_div": lambda noise: np.log(textbook.sigmoid(noise)),
-    "nll_loss": textbook.log_softmax,
+    "binary_cross_entropy": reference.sigmoid,
+    "kl_div": lambda noise: np.log(reference.sigmoid(noise)),
+    "nll_loss": reference.log_softmax,
 }
 """What becomes of normal numbers where a loss wants another kind of them."""
 
 TARGETS: dict[str, Callable[[Array], Array]] = {
     **dict.fromkeys(("hinge_loss", "squared_hinge_loss", "logistic_loss"), np.sign),
     **dict.fromkeys(
-        ("binary_cross_entropy", "sigmoid_cross_entropy", "sigmoid_focal_loss", "kl_div"), textbook.sigmoid
+        ("binary_cross_entropy", "sigmoid_cross_entropy", "sigmoid_focal_loss", "kl_div"), reference.sigmoid
     ),
     "poisson_nll_loss": lambda noise: np.floor(np.exp(noise)),
 }
@@ -60,14 +62,14 @@ TORCH_KERNELS: dict[str, tuple[str, tuple[Any, ...]]] = {
 """Names and further arguments, of which the first means the mean, of what writes its gradient into a given tensor."""
 
 
-def numpy_call(name: str, operands: list[Array]) -> Call:
-    """Take the mean of the values, and share the gradient out."""
-    formula = getattr(textbook_losses, name)
+def numpy_call(name: str, pred: Array, target: Array, named: dict[str, Array]) -> Call:
+    """Take the mean, and divide the gradient in place."""
+    loss = getattr(reference, name)
 
     def call() -> tuple[Any, Array]:
-        values, slopes = formula(*operands)
-        slopes /= values.size
-        return values.mean(), slopes
+        values, slopes, divisor = loss.terms(pred, target, **named)
+        slopes /= divisor
+        return values.sum() / divisor, slopes
 
     return call
 
@@ -99,16 +101,24 @@ def torch_calls(name: str, tensors: list[Any]) -> dict[str, Call]:
 
 
 def jax_values(name: str) -> Callable[..., Any]:
-    """Return the textbook's values, written in jax's numbers and with jax's own stable functions."""
+    """Return the reference values, written in jax's numbers and with jax's own stable functions."""
     jax = importlib.import_module("jax")
     if name in ROW_LOSSES:
         scores = jax.nn.log_softmax if name == "softmax_cross_entropy" else lambda log_probabilities: log_probabilities
         return lambda pred, labels: -jax.numpy.take_along_axis(scores(pred), labels[:, None], axis=1)
-    formulas: dict[str, Any] = {"np": jax.numpy, "sigmoid": jax.nn.sigmoid, "softplus": jax.nn.softplus}
-    for formula in vars(textbook_losses).values():
-        if isinstance(formula, types.FunctionType) and formula.__module__ == textbook_losses.__name__:
-            formulas.setdefault(formula.__name__, types.FunctionType(formula.__code__, formulas, formula.__name__))
-    return lambda *operands: formulas[name](*operands)[0]
+    if name == "log_cosh_loss":  # in one piece: XLA would compute both sides of a `where`
+        return lambda pred, target: jax.nn.softplus(-2 * (pred - target)) + (pred - target) - math.log(2)
+    formulas: dict[str, Any] = {"np": jax.numpy, "sigmoid": jax.nn.sigmoid}
+
+    def in_jax(formula: Any) -> types.FunctionType:
+        return types.FunctionType(formula.__code__, formulas, formula.__name__, formula.__defaults__)
+
+    for word, function in vars(losses).items():
+        if isinstance(function, losses.Loss):
+            formulas[word] = losses.Loss(in_jax(function.formula))
+        elif isinstance(function, types.FunctionType):
+            formulas.setdefault(word, in_jax(function))
+    return lambda *operands: formulas[name].formula(*operands)[0]
 
 
 def jax_call(name: str, operands: list[Array]) -> Call:
@@ -140,11 +150,12 @@ def loss_contest(name: str, shape: tuple[int, ...], peers: list[str]) -> Contest
     loss, grad = getattr(nf, name), np.empty_like(pred)
     calls: dict[str, Call] = {"npfuse": lambda: loss.value_and_grad(pred, target, **named, out=grad)}
     if "numpy" in peers:
-        calls["numpy"] = numpy_call(name, operands)
+        calls["numpy"] = numpy_call(name, pred, target, named)
     if "torch" in peers and name in TORCH:
         torch = importlib.import_module("torch")
         calls.update(torch_calls(name, [torch.from_numpy(operand) for operand in operands]))
     if "jax" in peers:
         calls["jax"] = jax_call(name, operands)
     exact = [operand.astype(np.float64) if operand.dtype.kind == "f" else operand for operand in operands]
-    return Contest(calls, numpy_call(name, exact)(), sum(operand.nbytes for operand in operands) + grad.nbytes)
+    expected = numpy_call(name, exact[0], exact[1], dict(zip(named, exact[2:], strict=True)))()
+    return Contest(calls, expected, sum(operand.nbytes for operand in operands) + grad.nbytes)

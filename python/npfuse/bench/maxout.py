@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import npfuse as nf
-from npfuse.bench import textbook
+from npfuse import reference
 from npfuse.bench.contest import Contest
 
 Array = NDArray[Any]
@@ -27,7 +27,7 @@ def forward_calls(x: Array, peers: list[str]) -> dict[str, Call]:
     calls: dict[str, Call] = {"npfuse": lambda: nf.maxout(x, PIECES)}
     out = np.empty((x.shape[0], x.shape[1] // PIECES), np.float32)
     if "numpy" in peers:
-        calls["numpy"] = lambda: textbook.maxout(x, PIECES, out=out)
+        calls["numpy"] = lambda: reference.maxout(x, PIECES, out=out)
     if "torch" in peers:
         torch = importlib.import_module("torch")
         tensor, buffer = torch.from_numpy(x).reshape(split(x.shape)), torch.empty(out.shape)
@@ -44,7 +44,7 @@ def backward_calls(dy: Array, index: Array, peers: list[str]) -> dict[str, Call]
     """Return everyone's way of putting gradients where the index says."""
     calls: dict[str, Call] = {"npfuse": lambda: nf.maxout_backward(dy, index, PIECES)}
     if "numpy" in peers:
-        calls["numpy"] = lambda: textbook.maxout_backward(dy, index, PIECES)
+        calls["numpy"] = lambda: reference.maxout_backward(dy, index, PIECES)
     if "torch" in peers:
         torch = importlib.import_module("torch")
         gradient, where = torch.from_numpy(dy)[..., None], torch.from_numpy(index.astype(np.int64))[..., None]
@@ -63,7 +63,7 @@ def maxout_contest(name: str, shape: tuple[int, int], peers: list[str]) -> Conte
     """Set up maxout or its derivative on float32 rows."""
     x = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     if name == "maxout":
-        return Contest(forward_calls(x, peers), [textbook.maxout(x, PIECES)], x.nbytes + x.nbytes // PIECES)
+        return Contest(forward_calls(x, peers), [reference.maxout(x, PIECES)], x.nbytes + x.nbytes // PIECES)
     dy, index = nf.maxout(x, PIECES, return_index=True)
-    expected = textbook.maxout_backward(dy, index, PIECES)
+    expected = reference.maxout_backward(dy, index, PIECES)
     return Contest(backward_calls(dy, index, peers), [expected], dy.nbytes + index.nbytes + x.nbytes)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import npfuse as nf
-from npfuse.bench import textbook_optimizers
+from npfuse import reference
 from npfuse.bench.contest import Contest
 
 Arrays = list[NDArray[Any]]
@@ -22,9 +22,6 @@ OPTIMIZERS = [name for name in nf.optimizers.__all__ if isinstance(getattr(nf, n
 SETTINGS: dict[str, dict[str, Any]] = {"SGD": {"momentum": 0.9}}
 LEARNING_RATE = 0.1
 """Large, so that the steps are seen beside the parameters when results are compared."""
-
-TEXTBOOK = {"AdamW": "adam"}
-"""Optimizers that are another one with other settings."""
 
 
 def make(name: str, params: list[Any], kernels: Any = nf) -> nf.Optimizer:
@@ -47,7 +44,7 @@ def npfuse_call(name: str, params: list[Any], grads: list[Any], kernels: Any = n
 def numpy_call(name: str, params: Arrays, grads: Arrays) -> Call:
     """Loop over the arrays, as one does; settings and states are those that ours has."""
     ours = make(name, params)
-    formula = getattr(textbook_optimizers, TEXTBOOK.get(name, name.lower()))
+    formula = getattr(reference, name.lower())
     settings = {**ours.groups[0], **SETTINGS.get(name, {}), "decoupled_weight_decay": name in ("AdamW", "Lion")}
     states = [{word: array.copy() for word, array in state.items()} for state in ours.state]
     count = 0
@@ -56,7 +53,7 @@ def numpy_call(name: str, params: Arrays, grads: Arrays) -> Call:
         nonlocal count
         count += 1
         for i, (grad, state) in enumerate(zip(grads, states, strict=True)):
-            params[i] = textbook_optimizers.take_step(formula, params[i], grad, state, count, settings)
+            params[i] = reference.take_step(formula, params[i], grad, state, count, settings)
         return params
 
     return call

@@ -8,7 +8,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from npfuse.bench import textbook
+from npfuse.reference import activations
 
 PEERS = ("numpy", "scipy", "numexpr", "numba", "torch", "jax")
 
@@ -28,18 +28,19 @@ def limit_threads(peers: list[str], count: int) -> None:
 
 @functools.cache
 def numba_formulas() -> dict[str, Any]:
-    """Return the textbook with each formula to be compiled for single numbers, and calling the others so compiled."""
+    """Return the reference activations, each to be compiled for single numbers and to call the others so compiled."""
     numba = importlib.import_module("numba")
     choose = numba.njit(lambda condition, yes, no: yes if condition else no)
-    namespace = {**vars(textbook), "erf": math.erf, "where": choose}
-    for name, formula in vars(textbook).items():
+    namespace = {**vars(activations), "erf": math.erf, "where": choose}
+    for name, formula in vars(activations).items():
         if isinstance(formula, types.FunctionType):
-            namespace[name] = numba.njit(types.FunctionType(formula.__code__, namespace, name), fastmath=True)
+            scalar = types.FunctionType(formula.__code__, namespace, name, formula.__defaults__)
+            namespace[name] = numba.njit(scalar, fastmath=True)
     return namespace
 
 
 def numba_ufunc(name: str, operands: int) -> Callable[..., object]:
-    """Compile a textbook formula to a ufunc over float32."""
+    """Compile a reference formula to a ufunc over float32."""
     numba = importlib.import_module("numba")
     arguments = ", ".join(f"x{i}" for i in range(operands))
     scalar = eval(f"lambda {arguments}: {name}({arguments})", numba_formulas())

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import npfuse as nf
-from npfuse.bench import textbook
+from npfuse import reference
 from npfuse.bench.contest import Contest
 
 Array = NDArray[Any]
@@ -37,7 +37,7 @@ def operands_of(name: str, shape: tuple[int, int], axis: int) -> list[Array]:
     forward = name.removesuffix("_backward")
     if forward == name:
         return [x]
-    y = getattr(textbook, forward)(x, axis=axis)
+    y = getattr(reference, forward)(x, axis=axis)
     return [random.normal(size=y.shape).astype(np.float32), x if forward in SUMS else y]
 
 
@@ -45,7 +45,7 @@ def row_contest(name: str, shape: tuple[int, int], axis: int, peers: list[str]) 
     """Set up one operation along rows, or its derivative, on float32 numbers."""
     backward = name.endswith("_backward")
     operands = operands_of(name, shape, axis)
-    numpys, ours = getattr(textbook, name), getattr(nf, name)
+    numpys, ours = getattr(reference, name), getattr(nf, name)
     expected = numpys(*(operand.astype(np.float64) for operand in operands), axis=axis)
     out = np.empty(expected.shape, np.float32)
     sums_back = backward and name.removesuffix("_backward") in SUMS

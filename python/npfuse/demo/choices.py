@@ -1,4 +1,4 @@
-"""What the network can be made of, and each part as the textbook has it in plain NumPy."""
+"""What the network can be made of, and each part in plain NumPy."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import npfuse as nf
-from npfuse import _native
-from npfuse.bench import textbook, textbook_losses, textbook_optimizers
-from npfuse.bench.optimizers import TEXTBOOK
+from npfuse import _native, reference
 
 Array = NDArray[Any]
 
@@ -57,10 +55,10 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
 """With arguments that suit the digits."""
 
 
-def textbook_activation(name: str) -> tuple[Callable[[Array], Array], Callable[[Array, Array], Array]]:
+def reference_activation(name: str) -> tuple[Callable[[Array], Array], Callable[[Array, Array], Array]]:
     """Return an activation, and its derivative given the gradient and the input, with the default parameters."""
     parameters = list(_native.activation_parameters[name].values())
-    forward, backward = getattr(textbook, name), getattr(textbook, f"{name}_backward")
+    forward, backward = getattr(reference, name), getattr(reference, f"{name}_backward")
 
     def derivative(dy: Array, x: Array) -> Array:
         gradients = backward(dy, x, *parameters)
@@ -70,23 +68,12 @@ def textbook_activation(name: str) -> tuple[Callable[[Array], Array], Callable[[
     return lambda x: forward(x, *parameters), derivative
 
 
-def textbook_loss(name: str) -> Callable[[Array, Array], tuple[float, Array]]:
-    """Return the mean loss of a batch with its gradient."""
-    formula = getattr(textbook_losses, name)
-
-    def loss(outputs: Array, targets: Array) -> tuple[float, Array]:
-        values, slopes = formula(outputs, targets)
-        return float(values.mean()), slopes / values.size
-
-    return loss
-
-
-class TextbookOptimizer:
-    """The textbook's step for each array in turn, with the settings and the states that ours has."""
+class ReferenceOptimizer:
+    """The reference step of each array in turn, with the settings and the states that ours has."""
 
     def __init__(self, name: str, parameters: list[Array], options: dict[str, Any]) -> None:
         ours = getattr(nf, name)(parameters, **options)
-        self.formula = getattr(textbook_optimizers, TEXTBOOK.get(name, name.lower()))
+        self.formula = getattr(reference, name.lower())
         self.settings = {**ours.groups[0], **options, "decoupled_weight_decay": name in ("AdamW", "Lion")}
         self.states = [dict(state) for state in ours.state]
         self.parameters = parameters
@@ -96,9 +83,7 @@ class TextbookOptimizer:
         """Update every parameter in place."""
         self.steps += 1
         for parameter, gradient, state in zip(self.parameters, gradients, self.states, strict=True):
-            parameter[...] = textbook_optimizers.take_step(
-                self.formula, parameter, gradient, state, self.steps, self.settings
-            )
+            parameter[...] = reference.take_step(self.formula, parameter, gradient, state, self.steps, self.settings)
 
 
 def encode(labels: Array, loss: str) -> Array:

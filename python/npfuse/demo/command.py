@@ -12,7 +12,7 @@ import numpy as np
 
 from npfuse._progress import progress
 from npfuse.demo import choices, comparison
-from npfuse.demo.networks import FusedNetwork, TextbookNetwork, initial_weights
+from npfuse.demo.networks import FusedNetwork, ReferenceNetwork, initial_weights
 from npfuse.demo.picture import draw
 from npfuse.demo.places import PLACES, Place
 from npfuse.demo.training import HIDDEN_SIZES, Course, accuracy, load_digits, one_thread_for_products
@@ -50,7 +50,7 @@ def race_numpy(arguments: argparse.Namespace, place: Place) -> dict[str, list[fl
     weights = initial_weights([train_x.shape[1], *HIDDEN_SIZES, 10], arguments.seed)
     parts, options = (arguments.activation, arguments.loss), choices.OPTIMIZERS[arguments.optimizer]
     fused = FusedNetwork(weights, *parts, partial(getattr(place.kernels, arguments.optimizer), **options), place)
-    textbook = TextbookNetwork(weights, *parts, arguments.optimizer, options)
+    plain = ReferenceNetwork(weights, *parts, arguments.optimizer, options)
 
     ours, numpys = Course(), Course()
     matmul_shares = []
@@ -58,12 +58,12 @@ def race_numpy(arguments: argparse.Namespace, place: Place) -> dict[str, list[fl
         fused.matmul_seconds = 0.0
         ours.train(fused, train_x, targets, np.random.default_rng([arguments.seed, epoch]))
         matmul_shares.append(fused.matmul_seconds / ours.seconds[-1])
-        numpys.train(textbook, train_x, targets, np.random.default_rng([arguments.seed, epoch]))
+        numpys.train(plain, train_x, targets, np.random.default_rng([arguments.seed, epoch]))
 
     print(f"{' + '.join([*parts, arguments.optimizer])}, {arguments.epochs} epochs of {len(train_x)} scans, ", end="")
     print(f"tested on {len(test_x)} others" + ("" if arguments.device == "cpu" else "; npfuse on a GPU"))
     print(f"{'':24}{'npfuse':>10}{'NumPy':>10}")
-    found = [accuracy(network, test_x, test_labels) for network in (fused, textbook)]
+    found = [accuracy(network, test_x, test_labels) for network in (fused, plain)]
     print(f"{'test accuracy':24}{found[0]:>10.2%}{found[1]:>10.2%}")
     milliseconds = [1e3 * median(course.seconds) for course in (ours, numpys)]
     print(f"{'time per epoch':24}{milliseconds[0]:>7.2f} ms{milliseconds[1]:>7.2f} ms")

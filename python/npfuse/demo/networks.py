@@ -10,7 +10,8 @@ from typing import Any, SupportsFloat
 import numpy as np
 from numpy.typing import NDArray
 
-from npfuse.demo.choices import TextbookOptimizer, textbook_activation, textbook_loss
+from npfuse import reference
+from npfuse.demo.choices import ReferenceOptimizer, reference_activation
 from npfuse.demo.places import ON_CPU, Place
 from npfuse.optimizers import Optimizer
 
@@ -84,17 +85,17 @@ class FusedNetwork:
         return loss
 
 
-class TextbookNetwork:
+class ReferenceNetwork:
     """The same perceptron in plain NumPy."""
 
     def __init__(
         self, layers: list[tuple[Array, Array]], activation: str, loss: str, optimizer: str, options: dict[str, Any]
     ) -> None:
         self.layers = [(weight.copy(), bias.copy()) for weight, bias in layers]
-        self.function, self.derivative = textbook_activation(activation)
-        self.loss = textbook_loss(loss)
+        self.function, self.derivative = reference_activation(activation)
+        self.loss = getattr(reference, loss)
         parameters = [array for layer in self.layers for array in layer]
-        self.optimizer = TextbookOptimizer(optimizer, parameters, options)
+        self.optimizer = ReferenceOptimizer(optimizer, parameters, options)
 
     def _forward(self, x: Array) -> tuple[Array, list[Array], list[Array]]:
         inputs, sums = [x], []
@@ -112,10 +113,10 @@ class TextbookNetwork:
     def train(self, x: Array, target: Array) -> float:
         """Take one step on a batch and return its loss."""
         outputs, inputs, sums = self._forward(x)
-        value, gradient = self.loss(outputs, target)
+        value, gradient = self.loss.value_and_grad(outputs, target)
         gradients = [inputs[-1].T @ gradient, gradient.sum(axis=0)]
         for layer in range(len(self.layers) - 2, -1, -1):
             gradient = self.derivative(gradient @ self.layers[layer + 1][0].T, sums[layer])
             gradients[:0] = [inputs[layer].T @ gradient, gradient.sum(axis=0)]
         self.optimizer.step(gradients)
-        return value
+        return float(value)

@@ -1,4 +1,4 @@
-"""Measured error of every activation across the range, beside NumPy's textbook formula."""
+"""Measured error of every activation across the range, beside that of npfuse.reference."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 import npfuse as nf
-from npfuse import _native
-from npfuse.bench import textbook
+from npfuse import _native, reference
 from npfuse.gallery.activations import derivative, parameters_of, title_of
 from npfuse.gallery.picture import Picture
 from npfuse.gallery.style import BLUE, ORANGE, new_figure
@@ -31,7 +30,7 @@ CAP = 1e8
 
 CAPTION = (
     "The largest error in each of many narrow intervals, in units in the last place of a float32 (ULP), of our float32 "
-    "kernel and of the textbook formula in NumPy; the truth is our float64 kernel, which is held to mpmath. "
+    "kernel and of the reference formula in NumPy; the truth is our float64 kernel, which is held to mpmath. "
     "Where a derivative crosses zero a relative error says little; ours is within 2⁻²⁴ absolute there."
 )
 
@@ -57,11 +56,11 @@ def first(results: Any) -> Array:
 
 
 def measured(name: str, direction: str) -> tuple[Array, Array, Array]:
-    """Return where the bins are, our largest error in each and the textbook formula's."""
+    """Return where the bins are, our largest error in each and the reference formula's."""
     x = numbers()
     # A parameter is rounded to float32 before it meets float32 numbers: the truth is that of the rounded one.
     parameters = [float(np.float32(parameter)) for parameter in parameters_of(name)]
-    formula = getattr(textbook, name if direction == "function" else f"{name}_backward")
+    formula = getattr(reference, name if direction == "function" else f"{name}_backward")
 
     def ours(x: Array) -> Array:
         result: Array = (
@@ -78,9 +77,9 @@ def measured(name: str, direction: str) -> tuple[Array, Array, Array]:
 
 def draw(name: str, direction: str, axes: Axes) -> None:
     """Draw the error of an activation or of its derivative over the range."""
-    x, ours, textbooks = measured(name, direction)
-    axes.fill_between(x, np.minimum(textbooks, CAP), color=ORANGE, alpha=0.35, linewidth=0)
-    axes.plot(x, np.minimum(textbooks, CAP), color=ORANGE, linewidth=1, label="textbook formula in NumPy")
+    x, ours, numpys = measured(name, direction)
+    axes.fill_between(x, np.minimum(numpys, CAP), color=ORANGE, alpha=0.35, linewidth=0)
+    axes.plot(x, np.minimum(numpys, CAP), color=ORANGE, linewidth=1, label="reference formula in NumPy")
     axes.plot(x, np.minimum(ours, CAP), color=BLUE, linewidth=1.2, label="npfuse")
     axes.axhline(1, color="#555555", linewidth=0.8, linestyle=":")
     axes.set_xscale("symlog", linthresh=SMALLEST, linscale=0.3)

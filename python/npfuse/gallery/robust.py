@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 import npfuse as nf
-from npfuse.bench import textbook
+from npfuse import reference
 from npfuse.gallery.losses import each
 from npfuse.gallery.picture import Picture
 from npfuse.gallery.style import BLACK, BLUE, COLOURS, GREEN, ORANGE, VERMILLION, draw_curve, mark_zero, new_figure
@@ -124,7 +124,7 @@ def draw_tail(figure: Figure) -> None:
     axes.set_yticks([1e-45, 1e-30, 1e-15, 1])
     logits = np.linspace(-104, 104, 2001, dtype=np.float32)
     with np.errstate(divide="ignore", over="ignore"):
-        naive = -np.log(1 - textbook.sigmoid(logits))
+        naive = -np.log(1 - reference.sigmoid(logits))
     axes.plot(logits, each("sigmoid_cross_entropy", logits, 0)[0], color=GREEN, label="sigmoid_cross_entropy")
     usable = np.where(np.isfinite(naive) & (naive > 0), naive, np.nan)
     label = "−log(1 − sigmoid(logit)): 0 or infinite beyond its ends"

@@ -55,7 +55,7 @@ def task(name: str, parameters: list[float], inputs: int, outputs: int, numbers:
         make=make,
         ours=calling(name, parameters, inputs),
         torch=torchs,
-        textbook=plain(name, parameters, inputs),
+        reference=plain(name, parameters, inputs),
     )
 
 

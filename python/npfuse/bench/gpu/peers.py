@@ -41,11 +41,11 @@ def torch_ways(task: Task, sets: Sequence[Sequence[Array]]) -> dict[str, list[Ca
 
 
 def cupy_ways(task: Task, sets: Sequence[Sequence[Array]]) -> dict[str, list[Call]]:
-    """Return CuPy's calls of the textbook's formula; it has no bfloat16."""
-    if task.textbook is None or any(array.dtype.name == "bfloat16" for array in sets[0]):
+    """Return CuPy's calls of the reference formula; it has no bfloat16."""
+    if task.reference is None or any(array.dtype.name == "bfloat16" for array in sets[0]):
         return {}
     cupy = importlib.import_module("cupy")
-    return {"cupy": [task.textbook([cupy.asarray(array) for array in arrays]) for arrays in sets]}
+    return {"cupy": [task.reference([cupy.asarray(array) for array in arrays]) for arrays in sets]}
 
 
 WAYS: dict[str, Callable[[Task, Sequence[Sequence[Array]]], dict[str, list[Call]]]] = {

@@ -67,7 +67,7 @@ def row_task(name: str, shape: tuple[int, int], dtype: np.dtype[Any]) -> Task:
         make=make,
         ours=calling(name, [], inputs),
         torch=torchs,
-        textbook=plain(name, [], inputs),
+        reference=plain(name, [], inputs),
     )
 
 

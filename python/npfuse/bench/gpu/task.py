@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from npfuse.bench import textbook
+from npfuse import reference
 
 Array = NDArray[Any]
 Call = Callable[[], Any]
@@ -31,7 +31,7 @@ class Task:
     """Bytes that are moved besides each array once: what is read and written, states, and what a call allocates."""
     torch: Callable[[list[Any]], dict[str, Call]] | None = None
     """Given torch's tensors: its ways by their names."""
-    textbook: Callable[[list[Any]], Call] | None = None
+    reference: Callable[[list[Any]], Call] | None = None
     """Given arrays of a library that has NumPy's functions."""
 
 
@@ -53,10 +53,10 @@ def calling(name: str, parameters: Sequence[float], inputs: int) -> Callable[[An
 
 
 def plain(name: str, parameters: Sequence[float], inputs: int) -> Callable[[list[Any]], Call]:
-    """Return how the textbook's formula of that name is called."""
+    """Return how the reference formula of that name is called."""
 
     def formula(arrays: list[Any]) -> Call:
-        return lambda: getattr(textbook, name)(*arrays[:inputs], *parameters)
+        return lambda: getattr(reference, name)(*arrays[:inputs], *parameters)
 
     return formula
 

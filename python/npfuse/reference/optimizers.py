@@ -1,7 +1,8 @@
-"""One step of each optimizer as a NumPy user writes it: what the benchmark times and the tests compare with in float64.
+"""One step of each optimizer.
 
-Each function takes a parameter, its gradient and its states (a dict, brought up to date in place), the number of the
-step (the first is 1) and the settings by name, and returns the step to subtract from the parameter.
+Each function takes a parameter p, its gradient g, its states (a dict, updated in place), the number of the step,
+from 1, and the settings by name, and returns what is to be subtracted from p. `take_step` adds weight decay and
+`maximize`.
 """
 
 import math
@@ -29,7 +30,13 @@ def sgd(
     velocity: bool = False,
     **common: Any,
 ) -> Any:
-    """Follow the gradient, or its running sum."""
+    """Return lr · g, or with momentum lr · b, where b = momentum · b + (1 − dampening) · g.
+
+    Under `velocity` b holds the step itself, lr included. Nesterov's step is lr · (g + momentum · b).
+
+    Robbins and Monro (1951), A stochastic approximation method; Sutskever et al. (2013), On the importance of
+    initialization and momentum in deep learning.
+    """
     if momentum == 0:
         return lr * g
     into_buffer, from_buffer = (lr, 1) if velocity else (1, lr)
@@ -53,7 +60,14 @@ def adam(
     eps_placement: str = "outside",
     **common: Any,
 ) -> Any:
-    """Divide the running mean by the root of the running square."""
+    """Return lr · m / (√v + eps), from the moving averages of g and g², each divided by 1 − beta^step.
+
+    `amsgrad` takes the largest average of g² so far. `eps_placement` is "outside" the root, "inside" it, or "hat":
+    outside the root of the average that is not yet divided.
+
+    Kingma and Ba (2015), Adam: a method for stochastic optimization; Reddi, Kale and Kumar (2018), On the convergence
+    of Adam and beyond.
+    """
     beta1, beta2 = betas
     m = state["exp_avg"] = beta1 * state["exp_avg"] + (1 - beta1) * g
     v = state["exp_avg_sq"] = beta2 * state["exp_avg_sq"] + (1 - beta2) * g**2
@@ -65,6 +79,14 @@ def adam(
     if eps_placement == "inside":
         return lr * (m / correction1) / np.sqrt(v / correction2 + eps)
     return lr * (m / correction1) / (np.sqrt(v / correction2) + eps)
+
+
+def adamw(p: Array, g: Array, state: State, step: int, **settings: Any) -> Any:
+    """Return Adam's step; weight decay is decoupled: it shrinks the parameter and is no part of the gradient.
+
+    Loshchilov and Hutter (2019), Decoupled weight decay regularization.
+    """
+    return adam(p, g, state, step, **settings)
 
 
 def adagrad(
@@ -79,14 +101,20 @@ def adagrad(
     eps_placement: str = "outside",
     **common: Any,
 ) -> Any:
-    """Divide by the root of the sum of all squares."""
+    """Return lr / (1 + (step − 1) · lr_decay) · g / (√s + eps), where s is the sum of all g².
+
+    Duchi, Hazan and Singer (2011), Adaptive subgradient methods for online learning and stochastic optimization.
+    """
     total = state["sum"] = state["sum"] + g**2
     rate = lr / (1 + (step - 1) * lr_decay)
     return rate * g / (np.sqrt(total + eps) if eps_placement == "inside" else np.sqrt(total) + eps)
 
 
 def adadelta(p: Array, g: Array, state: State, step: int, *, lr: float, rho: float, eps: float, **common: Any) -> Any:
-    """Divide by the running square, and give back the unit of the parameter."""
+    """Return lr · d, d = √(u + eps) / √(v + eps) · g, where v and u are the moving averages of g² and of earlier d².
+
+    Zeiler (2012), ADADELTA: an adaptive learning rate method.
+    """
     square = state["square_avg"] = rho * state["square_avg"] + (1 - rho) * g**2
     d = np.sqrt(state["acc_delta"] + eps) / np.sqrt(square + eps) * g
     state["acc_delta"] = rho * state["acc_delta"] + (1 - rho) * d**2
@@ -108,7 +136,13 @@ def rmsprop(
     velocity: bool = False,
     **common: Any,
 ) -> Any:
-    """Divide by the root of the running square, or of the running variance."""
+    """Return lr · q, q = g / (√v + eps), or with momentum lr · b, where b = momentum · b + q.
+
+    v is the moving average of g², for `centered` less the square of that of g.
+
+    Tieleman and Hinton (2012), Lecture 6.5, rmsprop: divide the gradient by a running average of its recent magnitude;
+    Graves (2013), Generating sequences with recurrent neural networks.
+    """
     v = state["square_avg"] = alpha * state["square_avg"] + (1 - alpha) * g**2
     if centered:
         mean = state["grad_avg"] = alpha * state["grad_avg"] + (1 - alpha) * g
@@ -133,7 +167,10 @@ def adamax(
     eps_placement: str = "inside",
     **common: Any,
 ) -> Any:
-    """Divide the running mean by the largest gradient, which fades."""
+    """Return lr / (1 − beta1^step) · m / u, where u = max(beta2 · u, |g| + eps) and m is the moving average of g.
+
+    Kingma and Ba (2015), Adam: a method for stochastic optimization, section 7.1.
+    """
     beta1, beta2 = betas
     m = state["exp_avg"] = beta1 * state["exp_avg"] + (1 - beta1) * g
     inside, outside = (eps, 0.0) if eps_placement == "inside" else (0.0, eps)
@@ -153,7 +190,12 @@ def nadam(
     momentum_decay: float,
     **common: Any,
 ) -> Any:
-    """Take Adam's step with Nesterov's look ahead."""
+    """Return Adam's step with m = mu' · m / (1 − Π mu') + (1 − mu) · g / (1 − Π mu), where mu' is the next step's mu.
+
+    mu = beta1 · (1 − 0.96^(step · momentum_decay) / 2) rises from step to step; Π is the product over all steps.
+
+    Dozat (2016), Incorporating Nesterov momentum into Adam.
+    """
     beta1, beta2 = betas
     mu = [beta1 * (1 - 0.5 * 0.96 ** (t * momentum_decay)) for t in range(1, step + 2)]
     m = state["exp_avg"] = beta1 * state["exp_avg"] + (1 - beta1) * g
@@ -165,7 +207,10 @@ def nadam(
 def radam(
     p: Array, g: Array, state: State, step: int, *, lr: float, betas: tuple[float, float], eps: float, **common: Any
 ) -> Any:
-    """Take Adam's step once its divisor can be relied on."""
+    """Return Adam's step times the rectification of its variance, or lr · m as long as that variance is not defined.
+
+    Liu et al. (2020), On the variance of the adaptive learning rate and beyond.
+    """
     beta1, beta2 = betas
     m = state["exp_avg"] = beta1 * state["exp_avg"] + (1 - beta1) * g
     v = state["exp_avg_sq"] = beta2 * state["exp_avg_sq"] + (1 - beta2) * g**2
@@ -181,7 +226,10 @@ def radam(
 def yogi(
     p: Array, g: Array, state: State, step: int, *, lr: float, betas: tuple[float, float], eps: float, **common: Any
 ) -> Any:
-    """Take Adam's step with a running square that moves by steps of one size."""
+    """Return Adam's step, where v = v − (1 − beta2) · sign(v − g²) · g².
+
+    Zaheer et al. (2018), Adaptive methods for nonconvex optimization.
+    """
     beta1, beta2 = betas
     m = state["exp_avg"] = beta1 * state["exp_avg"] + (1 - beta1) * g
     v = state["exp_avg_sq"]
@@ -192,7 +240,10 @@ def yogi(
 def adabelief(
     p: Array, g: Array, state: State, step: int, *, lr: float, betas: tuple[float, float], eps: float, **common: Any
 ) -> Any:
-    """Divide the running mean by how far gradients are from it."""
+    """Return Adam's step, where v is the moving average of (g − m)², plus eps.
+
+    Zhuang et al. (2020), AdaBelief optimizer: adapting stepsizes by the belief in observed gradients.
+    """
     beta1, beta2 = betas
     m = state["exp_avg"] = beta1 * state["exp_avg"] + (1 - beta1) * g
     s = state["exp_avg_var"] = beta2 * state["exp_avg_var"] + (1 - beta2) * (g - m) ** 2 + eps
@@ -200,7 +251,10 @@ def adabelief(
 
 
 def lion(p: Array, g: Array, state: State, step: int, *, lr: float, betas: tuple[float, float], **common: Any) -> Any:
-    """Follow the sign of the running mean."""
+    """Return lr · sign(beta1 · m + (1 − beta1) · g), where m = beta2 · m + (1 − beta2) · g.
+
+    Chen et al. (2023), Symbolic discovery of optimization algorithms.
+    """
     beta1, beta2 = betas
     direction = np.sign(beta1 * state["exp_avg"] + (1 - beta1) * g)
     state["exp_avg"] = beta2 * state["exp_avg"] + (1 - beta2) * g
@@ -208,7 +262,12 @@ def lion(p: Array, g: Array, state: State, step: int, *, lr: float, betas: tuple
 
 
 def take_step(optimizer: Step, p: Array, g: Array, state: State, step: int, settings: dict[str, Any]) -> Any:
-    """Return the parameter after a step, with weight decay and the gradient's sign; brings the states up to date."""
+    """Return p after a step; weight decay is added to the gradient, or decoupled: lr · weight_decay · p is subtracted.
+
+    Under `maximize` the gradient changes its sign.
+
+    Loshchilov and Hutter (2019), Decoupled weight decay regularization.
+    """
     decay, lr = settings.get("weight_decay", 0.0), settings["lr"]
     if settings.get("maximize"):
         g = -g
@@ -217,3 +276,11 @@ def take_step(optimizer: Step, p: Array, g: Array, state: State, step: int, sett
     if settings.get("decoupled_weight_decay"):
         return p - lr * decay * p - optimizer(p, g, state, step, **settings)
     return p - optimizer(p, g + decay * p, state, step, **settings)
+
+
+def global_norm(arrays: list[Array]) -> Any:
+    """Return the square root of the sum of the squares of all elements of all arrays.
+
+    Pascanu, Mikolov and Bengio (2013), On the difficulty of training recurrent neural networks.
+    """
+    return np.sqrt(sum(np.vdot(array, array) for array in arrays))
