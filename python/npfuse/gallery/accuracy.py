@@ -30,7 +30,7 @@ CAP = 1e8
 
 CAPTION = (
     "The largest error in each of many narrow intervals, in units in the last place of a float32 (ULP), of our float32 "
-    "kernel and of the reference formula in NumPy; the truth is our float64 kernel, which is held to mpmath. "
+    "kernel and of the textbook formula in NumPy; the truth is our float64 kernel, which is held to mpmath. "
     "Where a derivative crosses zero a relative error says little; ours is within 2⁻²⁴ absolute there."
 )
 
@@ -79,7 +79,7 @@ def draw(name: str, direction: str, axes: Axes) -> None:
     """Draw the error of an activation or of its derivative over the range."""
     x, ours, numpys = measured(name, direction)
     axes.fill_between(x, np.minimum(numpys, CAP), color=ORANGE, alpha=0.35, linewidth=0)
-    axes.plot(x, np.minimum(numpys, CAP), color=ORANGE, linewidth=1, label="reference formula in NumPy")
+    axes.plot(x, np.minimum(numpys, CAP), color=ORANGE, linewidth=1, label="textbook formula in NumPy")
     axes.plot(x, np.minimum(ours, CAP), color=BLUE, linewidth=1.2, label="npfuse")
     axes.axhline(1, color="#555555", linewidth=0.8, linestyle=":")
     axes.set_xscale("symlog", linthresh=SMALLEST, linscale=0.3)
