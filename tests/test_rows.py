@@ -214,6 +214,16 @@ def test_threads_that_share_a_row_do_not_matter(row: RowOperation, dtype: type, 
             nf.set_num_threads(before)
 
 
+@pytest.mark.parametrize("n", [2, 40, 5000])
+def test_nan_wins_over_infinity_in_every_layout(n: int) -> None:
+    x = np.zeros((70, n))
+    x[:, 0], x[:, n - 1] = np.inf, np.nan
+    assert np.isnan(nf.logsumexp(x)).all()
+    assert np.isnan(nf.logsumexp(x.T.copy(), axis=0)).all()
+    assert np.isnan(nf.logsumexp(np.repeat(x, 2, axis=1)[:, ::2])).all()
+    assert np.isnan(nf.logsumexp(x.astype(np.float16).T.copy(), axis=0)).all()
+
+
 @pytest.mark.parametrize("axis", [0, 1])
 def test_out_and_in_place(row: RowOperation, axis: int) -> None:
     x = np.random.default_rng(12).normal(size=(40, 50)).astype(np.float32)
