@@ -124,7 +124,7 @@ void scale(const ScaleCall& call, Stream stream) {
             return cuda::launch_scale<cuda::bfloat16>(call, stream);
         case DType::float32:
             return cuda::launch_scale<float>(call, stream);
-        case DType::float64:
+        default:
             return cuda::launch_scale<double>(call, stream);
     }
 }

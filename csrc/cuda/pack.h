@@ -84,7 +84,7 @@ NPFUSE_DEVICE void load_stored(DType storage, const void* array, long long first
             return load_pack<bfloat16>(array, first, whole, count, numbers);
         case DType::float32:
             return load_pack<float>(array, first, whole, count, numbers);
-        case DType::float64:
+        default:
             return load_pack<double>(array, first, whole, count, numbers);
     }
 }

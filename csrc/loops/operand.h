@@ -88,10 +88,9 @@ const T* load(const Operand& operand, ptrdiff_t begin, ptrdiff_t n, T* buffer) {
             return load_stored<bfloat16>(operand, begin, n, buffer);
         case DType::float32:
             return load_stored<float>(operand, begin, n, buffer);
-        case DType::float64:
+        default:
             return load_stored<double>(operand, begin, n, buffer);
     }
-    __builtin_unreachable();
 }
 
 // Puts the numbers back where they came from, which needs nothing where they never left.
