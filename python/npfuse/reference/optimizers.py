@@ -17,6 +17,11 @@ State = dict[str, Array]
 Step = Callable[..., Any]
 
 
+def _moving_average(state: State, name: str, beta: float, x: Array) -> Any:
+    average = state[name] = beta * state[name] + (1 - beta) * x
+    return average
+
+
 def sgd(
     p: Array,
     g: Array,
@@ -69,8 +74,8 @@ def adam(
     of Adam and beyond.
     """
     beta1, beta2 = betas
-    m = state["exp_avg"] = beta1 * state["exp_avg"] + (1 - beta1) * g
-    v = state["exp_avg_sq"] = beta2 * state["exp_avg_sq"] + (1 - beta2) * g**2
+    m = _moving_average(state, "exp_avg", beta1, g)
+    v = _moving_average(state, "exp_avg_sq", beta2, g**2)
     if amsgrad:
         v = state["max_exp_avg_sq"] = np.maximum(state["max_exp_avg_sq"], v)
     correction1, correction2 = 1 - beta1**step, 1 - beta2**step
@@ -115,9 +120,9 @@ def adadelta(p: Array, g: Array, state: State, step: int, *, lr: float, rho: flo
 
     Zeiler (2012), ADADELTA: an adaptive learning rate method.
     """
-    square = state["square_avg"] = rho * state["square_avg"] + (1 - rho) * g**2
+    square = _moving_average(state, "square_avg", rho, g**2)
     d = np.sqrt(state["acc_delta"] + eps) / np.sqrt(square + eps) * g
-    state["acc_delta"] = rho * state["acc_delta"] + (1 - rho) * d**2
+    _moving_average(state, "acc_delta", rho, d**2)
     return lr * d
 
 
@@ -143,9 +148,9 @@ def rmsprop(
     Tieleman and Hinton (2012), Lecture 6.5, rmsprop: divide the gradient by a running average of its recent magnitude;
     Graves (2013), Generating sequences with recurrent neural networks.
     """
-    v = state["square_avg"] = alpha * state["square_avg"] + (1 - alpha) * g**2
+    v = _moving_average(state, "square_avg", alpha, g**2)
     if centered:
-        mean = state["grad_avg"] = alpha * state["grad_avg"] + (1 - alpha) * g
+        mean = _moving_average(state, "grad_avg", alpha, g)
         v = np.maximum(v - mean**2, 0)
     quotient = g / (np.sqrt(v + eps) if eps_placement == "inside" else np.sqrt(v) + eps)
     if momentum == 0:
@@ -172,7 +177,7 @@ def adamax(
     Kingma and Ba (2015), Adam: a method for stochastic optimization, section 7.1.
     """
     beta1, beta2 = betas
-    m = state["exp_avg"] = beta1 * state["exp_avg"] + (1 - beta1) * g
+    m = _moving_average(state, "exp_avg", beta1, g)
     inside, outside = (eps, 0.0) if eps_placement == "inside" else (0.0, eps)
     largest = state["exp_inf"] = np.maximum(beta2 * state["exp_inf"], np.abs(g) + inside)
     return lr / (1 - beta1**step) * m / (largest + outside)
@@ -198,8 +203,8 @@ def nadam(
     """
     beta1, beta2 = betas
     mu = [beta1 * (1 - 0.5 * 0.96 ** (t * momentum_decay)) for t in range(1, step + 2)]
-    m = state["exp_avg"] = beta1 * state["exp_avg"] + (1 - beta1) * g
-    v = state["exp_avg_sq"] = beta2 * state["exp_avg_sq"] + (1 - beta2) * g**2
+    m = _moving_average(state, "exp_avg", beta1, g)
+    v = _moving_average(state, "exp_avg_sq", beta2, g**2)
     ahead = mu[-1] / (1 - math.prod(mu)) * m + (1 - mu[-2]) / (1 - math.prod(mu[:-1])) * g
     return lr * ahead / (np.sqrt(v / (1 - beta2**step)) + eps)
 
@@ -212,8 +217,8 @@ def radam(
     Liu et al. (2020), On the variance of the adaptive learning rate and beyond.
     """
     beta1, beta2 = betas
-    m = state["exp_avg"] = beta1 * state["exp_avg"] + (1 - beta1) * g
-    v = state["exp_avg_sq"] = beta2 * state["exp_avg_sq"] + (1 - beta2) * g**2
+    m = _moving_average(state, "exp_avg", beta1, g)
+    v = _moving_average(state, "exp_avg_sq", beta2, g**2)
     m = m / (1 - beta1**step)
     rho = 2 / (1 - beta2) - 1
     r = rho - 2 * step * beta2**step / (1 - beta2**step)
@@ -231,7 +236,7 @@ def yogi(
     Zaheer et al. (2018), Adaptive methods for nonconvex optimization.
     """
     beta1, beta2 = betas
-    m = state["exp_avg"] = beta1 * state["exp_avg"] + (1 - beta1) * g
+    m = _moving_average(state, "exp_avg", beta1, g)
     v = state["exp_avg_sq"]
     v = state["exp_avg_sq"] = v - (1 - beta2) * np.sign(v - g**2) * g**2
     return lr * (m / (1 - beta1**step)) / (np.sqrt(v / (1 - beta2**step)) + eps)
@@ -245,7 +250,7 @@ def adabelief(
     Zhuang et al. (2020), AdaBelief optimizer: adapting stepsizes by the belief in observed gradients.
     """
     beta1, beta2 = betas
-    m = state["exp_avg"] = beta1 * state["exp_avg"] + (1 - beta1) * g
+    m = _moving_average(state, "exp_avg", beta1, g)
     s = state["exp_avg_var"] = beta2 * state["exp_avg_var"] + (1 - beta2) * (g - m) ** 2 + eps
     return lr * (m / (1 - beta1**step)) / (np.sqrt(s / (1 - beta2**step)) + eps)
 
@@ -257,7 +262,7 @@ def lion(p: Array, g: Array, state: State, step: int, *, lr: float, betas: tuple
     """
     beta1, beta2 = betas
     direction = np.sign(beta1 * state["exp_avg"] + (1 - beta1) * g)
-    state["exp_avg"] = beta2 * state["exp_avg"] + (1 - beta2) * g
+    _moving_average(state, "exp_avg", beta2, g)
     return lr * direction
 
 
