@@ -96,8 +96,8 @@ void run_long_row(const StridedRow<T>* operands, const StridedRow<T>& output, pt
             alignas(64) T buffer[block_length];
             for_each_block<inputs>(operands, begin, end, [&](ptrdiff_t first, ptrdiff_t count, const T* const* in) {
                 T* const results = results_buffer(output, first, buffer);
-                if (Kernel::is_made_of_terms && !keeps_terms)
-                    if constexpr (requires { typename Kernel::template Terms<T>; })
+                if constexpr (Kernel::is_made_of_terms)
+                    if (!keeps_terms)
                         write_terms(Kernel::scores(in), Kernel::template Terms<T>::below(maximum), results, count);
                 Kernel::finish(in, results, count, pair);
                 store_results(results, output, first, count);

@@ -45,24 +45,26 @@ def require_target(out: Any) -> None:
         raise ValueError("out must be writeable, got a read-only array")
 
 
-def checked_axis(axis: int, array: NDArray[Any], name: str) -> int:
-    """Return an axis of the array of that name, counted from the first."""
+def checked_axis(axis: int, dimensions: int, name: str) -> int:
+    """Return an axis of an array that has so many and goes by that name, counted from the first."""
     try:
         position = operator.index(axis)
     except TypeError:
         raise TypeError(f"axis must be an integer, got {axis!r}") from None
-    if not -array.ndim <= position < array.ndim:
-        raise ValueError(f"axis must be one of the {array.ndim} axes of {name}, got {position}")
-    return position % array.ndim
+    if not -dimensions <= position < dimensions:
+        raise ValueError(f"axis must be one of the {dimensions} axes of {name}, got {position}")
+    return position % dimensions
 
 
 def rounded_sums(sums: NDArray[Any], axes: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
     """Return sums added up along axes and rounded to a dtype, in the library's own floating-point environment."""
     if not axes and dtype == np.float64:
         return sums
+    total = sums
     with np.errstate(all="ignore"):  # like kernels, which warn of nothing
-        # NumPy adds in the order of memory, which a result of a strided call takes from its inputs.
-        in_order = np.ascontiguousarray(sums)
-        total: NDArray[Any] = _native.in_own_environment(lambda: in_order.sum(axis=axes)) if axes else sums
+        if axes:
+            # NumPy adds in the order of memory, which a result of a strided call takes from its inputs.
+            in_order = np.ascontiguousarray(sums)
+            total = _native.in_own_environment(lambda: in_order.sum(axis=axes))
         result: NDArray[Any] = total if dtype == np.float64 else _native.rounded(total, dtype)
     return result

@@ -14,7 +14,7 @@ __all__ = ["glu", "glu_backward"]
 
 
 def _halves(array: NDArray[Any], axis: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    position = checked_axis(axis, array, "x")
+    position = checked_axis(axis, array.ndim, "x")
     length = array.shape[position]
     if length % 2:
         raise ValueError(f"x must have an even length along axis {axis}, got {length}")

@@ -76,7 +76,7 @@ def maxout(
     require_real(x=x)
     array = np.asanyarray(x)
     count = checked_pieces(pieces)
-    axis = checked_axis(axis, array, "x")
+    axis = checked_axis(axis, array.ndim, "x")
     length = array.shape[axis]
     if length % count:
         raise ValueError(f"pieces must divide the length of the axis, {length}, got {count}")
@@ -128,7 +128,7 @@ def maxout_backward(dy: ArrayLike, index: ArrayLike, pieces: int, axis: int = -1
     reject_masked(index=index)
     gradient, winners = np.asanyarray(dy), np.asarray(index)
     count = checked_pieces(pieces)
-    axis = checked_axis(axis, gradient, "dy")
+    axis = checked_axis(axis, gradient.ndim, "dy")
     if winners.dtype.kind not in "iu":
         raise TypeError(f"index must be of integers, got {winners.dtype}")
     if winners.shape != gradient.shape:

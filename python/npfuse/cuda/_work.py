@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections import deque
 from collections.abc import Sequence
 from threading import Lock
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from npfuse import _arrays
 from npfuse.cuda import _device, _storage
 from npfuse.cuda._allocation import allocated_like
 from npfuse.cuda._array import Array
@@ -265,12 +265,5 @@ def without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
 
 
 def checked_axis(axis: int, operand: Operand) -> int:
-    """Return the axis counted from the first."""
-    try:
-        axis = operator.index(axis)
-    except TypeError:
-        raise TypeError(f"axis must be an integer, got {axis!r}") from None
-    dimensions = len(operand.shape)
-    if not -dimensions <= axis < dimensions:
-        raise ValueError(f"axis: expected one of the {dimensions} axes of {operand.name}, got {axis}")
-    return axis % dimensions
+    """Return an axis of an operand, counted from the first."""
+    return _arrays.checked_axis(axis, len(operand.shape), operand.name)
