@@ -247,28 +247,50 @@ using SquareLoop = void (*)(const Operand& operand, double factor, std::ptrdiff_
 // Multiplies n numbers by a factor below 1, in place: in double, rounded once.
 using ScaleLoop = void (*)(const Operand& operand, double factor, std::ptrdiff_t n);
 
-struct KernelTable {
-    const char* isa;
+// One instruction set's loops and operations, by family.
+struct ActivationTable {
     ElementwiseLoop elementwise[call_storage_count];
     BiasLoop bias[call_storage_count];
     ParameterLoop parameter[call_storage_count];
-    RowLoop rows[floating_dtype_count];
     MaxoutLoop maxout[floating_dtype_count];
     MaxoutLoop maxout_backward[floating_dtype_count];
-    LossLoop losses_float32;
-    LossLoop losses_float64;
-    RowLossLoop weights_of_probabilities;  // the sum of what the rows count for
+    Span<Activation> activations;
+    Span<GatedActivation> gated_activations;
+};
+
+struct RowTable {
+    RowLoop loops[floating_dtype_count];
+    Span<RowOperation> operations;
+};
+
+struct LossTable {
+    LossLoop float32;
+    LossLoop float64;
     MinReduceLoop min_reduce;
+    Span<Loss> losses;
+};
+
+struct RowLossTable {
+    RowLossLoop weights_of_probabilities;  // the sum of what the rows count for
+    Span<RowLoss> losses;
+};
+
+struct OptimizerTable {
     UpdateLoop update[floating_dtype_count];  // by the parameter's storage
     RowSumLoop sum_rows[floating_dtype_count];
     SquareLoop add_squares;
     ScaleLoop scale[floating_dtype_count];
-    Span<Activation> activations;
-    Span<GatedActivation> gated_activations;
-    Span<RowOperation> row_operations;
-    Span<Loss> losses;
-    Span<RowLoss> row_losses;
     Span<Optimizer> optimizers;
+};
+
+// isa/ compiles a file for each family, and each file for each instruction set.
+struct KernelTable {
+    const char* isa;
+    const ActivationTable& activations;
+    const RowTable& rows;
+    const LossTable& losses;
+    const RowLossTable& row_losses;
+    const OptimizerTable& optimizers;
 };
 
 #if defined(__x86_64__)

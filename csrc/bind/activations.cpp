@@ -21,7 +21,7 @@ double checked_number(const char* name, const py::object& value, int domain, boo
 
 void register_activations(py::module_& module) {
     py::dict parameters, all_domains, parameter_backward;
-    for (const Activation& activation : runtime::active_table().activations) {
+    for (const Activation& activation : runtime::active_table().activations.activations) {
         const std::string name = activation.name;
         const ParametricUfuncs forward =
             make_parametric_ufuncs(activation.forward, name, forward_docstring(activation));
@@ -42,7 +42,7 @@ void register_activations(py::module_& module) {
         parameters[activation.name] = defaults;
         all_domains[activation.name] = domains;
     }
-    for (const GatedActivation& activation : runtime::active_table().gated_activations) {
+    for (const GatedActivation& activation : runtime::active_table().activations.gated_activations) {
         const std::string name = activation.name;
         add_operation(module, "gated", name, make_ufunc(activation.forward, name, forward_docstring(activation)));
         add_ufunc(module, name + "_backward",

@@ -7,7 +7,7 @@ namespace npfuse::bind {
 
 void register_bias(py::module_& module) {
     py::dict forward, backward;
-    for (const Activation& activation : runtime::active_table().activations) {
+    for (const Activation& activation : runtime::active_table().activations.activations) {
         forward[activation.name] = with_parameters(make_bias_ufuncs(activation), 2, activation);
         backward[activation.name] = with_parameters(make_bias_backward_ufuncs(activation), 3, activation);
     }

@@ -105,7 +105,7 @@ PyObject* call(const Loss& loss, const Signature& signature, Result wanted, PyOb
 
 void register_losses(py::module_& module) {
     py::list entries;
-    for (const Loss& loss : runtime::active_table().losses)
+    for (const Loss& loss : runtime::active_table().losses.losses)
         entries.append(loss_functions(loss, call, argument_names(loss, false), argument_names(loss, true)));
     register_row_losses(entries);
     module.attr("_losses") = entries;

@@ -24,7 +24,7 @@ py::list to_list(const py::object& item) {
 
 void register_optimizers(py::module_& module) {
     py::dict optimizers;
-    for (const Optimizer& optimizer : runtime::active_table().optimizers) {
+    for (const Optimizer& optimizer : runtime::active_table().optimizers.optimizers) {
         py::list settings, states;
         for (const char* name : optimizer.setting_names) settings.append(name);
         for (const char* name : optimizer.states) states.append(name);

@@ -242,7 +242,7 @@ PyObject* call(const RowLoss& loss, const Signature& signature, Result wanted, P
 }  // namespace
 
 void register_row_losses(py::list& entries) {
-    for (const RowLoss& loss : runtime::active_table().row_losses)
+    for (const RowLoss& loss : runtime::active_table().row_losses.losses)
         entries.append(loss_functions(loss, call, argument_names(loss, false), argument_names(loss, true)));
 }
 

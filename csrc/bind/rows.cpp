@@ -8,7 +8,7 @@ namespace npfuse::bind {
 
 void register_rows(py::module_& module) {
     register_row_function(module);
-    for (const RowOperation& operation : runtime::active_table().row_operations) {
+    for (const RowOperation& operation : runtime::active_table().rows.operations) {
         const std::string name = operation.name;
         add_operation(module, "rows", name,
                       make_row_function(make_row_ufunc(operation.forward, name, forward_docstring(operation))));

@@ -20,7 +20,7 @@ namespace {
 constexpr std::ptrdiff_t worth_releasing_gil = 4096;
 
 const Optimizer& find_optimizer(const std::string& name) {
-    for (const Optimizer& optimizer : runtime::active_table().optimizers)
+    for (const Optimizer& optimizer : runtime::active_table().optimizers.optimizers)
         if (name == optimizer.name) return optimizer;
     throw py::value_error("there is no optimizer named '" + name + "'");
 }

@@ -264,26 +264,10 @@ constexpr Activation activation() {
             parameter_gradient_kernel<Operation>()};
 }
 
-template <class... Operations>
-struct ActivationsOf;
-template <class... Operations>
-struct ActivationsOf<List<Operations...>> {
-    static constexpr Activation entries[] = {activation<Operations>()...};
-    static constexpr Span<Activation> span = {entries, sizeof...(Operations)};
-};
-
 template <class Operation>
 constexpr GatedActivation gated_activation() {
     return {Operation::name, &Operation::description, elementwise_kernel<GatedForward<Operation>>(),
             elementwise_kernel<GatedBackward<Operation>>()};
 }
-
-template <class... Operations>
-struct GatedActivationsOf;
-template <class... Operations>
-struct GatedActivationsOf<List<Operations...>> {
-    static constexpr GatedActivation entries[] = {gated_activation<Operations>()...};
-    static constexpr Span<GatedActivation> span = {entries, sizeof...(Operations)};
-};
 
 NPFUSE_FORMULAS_END

@@ -261,12 +261,4 @@ constexpr Loss loss_entry() {
             {loss_kernels<Operation, 0, double>(), loss_kernels<Operation, 1, double>()}};
 }
 
-template <class... Operations>
-struct LossesOf;
-template <class... Operations>
-struct LossesOf<List<Operations...>> {
-    static constexpr Loss entries[] = {loss_entry<Operations>()...};
-    static constexpr Span<Loss> span = {entries, sizeof...(Operations)};
-};
-
 NPFUSE_FORMULAS_END

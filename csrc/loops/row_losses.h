@@ -356,12 +356,4 @@ constexpr RowLoss row_loss_entry() {
             run_row_loss<Operation, double>};
 }
 
-template <class... Operations>
-struct RowLossesOf;
-template <class... Operations>
-struct RowLossesOf<List<Operations...>> {
-    static constexpr RowLoss entries[] = {row_loss_entry<Operations>()...};
-    static constexpr Span<RowLoss> span = {entries, sizeof...(Operations)};
-};
-
 NPFUSE_FORMULAS_END

@@ -338,12 +338,4 @@ constexpr RowOperation row_operation() {
     }
 }
 
-template <class... Operations>
-struct RowOperationsOf;
-template <class... Operations>
-struct RowOperationsOf<List<Operations...>> {
-    static constexpr RowOperation entries[] = {row_operation<Operations>()...};
-    static constexpr Span<RowOperation> span = {entries, sizeof...(Operations)};
-};
-
 NPFUSE_FORMULAS_END

@@ -184,14 +184,14 @@ inline void store_lanes(const float* block, float16* target) {
 #endif
 
 template <>
-[[gnu::noinline]] void load_contiguous(const float16* source, float* block, ptrdiff_t n) {
+[[gnu::noinline, maybe_unused]] void load_contiguous(const float16* source, float* block, ptrdiff_t n) {
     const ptrdiff_t whole = n & -float16_lanes;
     for (ptrdiff_t i = 0; i < whole; i += float16_lanes) load_lanes(source + i, block + i);
     for (ptrdiff_t i = whole; i < n; ++i) block[i] = to_compute(source[i]);
 }
 
 template <>
-[[gnu::noinline]] void store_contiguous(const float* block, float16* target, ptrdiff_t n) {
+[[gnu::noinline, maybe_unused]] void store_contiguous(const float* block, float16* target, ptrdiff_t n) {
     const ptrdiff_t whole = n & -float16_lanes;
     for (ptrdiff_t i = 0; i < whole; i += float16_lanes) store_lanes(block + i, target + i);
     for (ptrdiff_t i = whole; i < n; ++i) from_compute(block[i], target[i]);

@@ -204,12 +204,4 @@ constexpr Optimizer optimizer() {
             update_kernel_of<Formula, double>()};
 }
 
-template <class... Formulas>
-struct OptimizersOf;
-template <class... Formulas>
-struct OptimizersOf<List<Formulas...>> {
-    static constexpr Optimizer entries[] = {optimizer<Formulas>()...};
-    static constexpr Span<Optimizer> span = {entries, sizeof...(Formulas)};
-};
-
 NPFUSE_FORMULAS_END

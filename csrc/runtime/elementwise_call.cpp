@@ -18,7 +18,7 @@ constexpr std::ptrdiff_t block_length = 256;
 ElementwiseCall::ElementwiseCall(const Elementwise& kernel, CallStorage storage, char* const* operands,
                                  const std::ptrdiff_t* strides, std::ptrdiff_t n)
     : kernel_(kernel),
-      loop_(active_table().elementwise[static_cast<int>(storage)]),
+      loop_(active_table().activations.elementwise[static_cast<int>(storage)]),
       item_size_(stored_size(storage)),
       parameter_size_(stored_parameter_size(storage)),
       operands_(operands),

@@ -83,7 +83,7 @@ void sum_by_bands(std::ptrdiff_t rows, std::ptrdiff_t columns, char* sums, std::
 void run_parameter_per_row(const Elementwise& kernel, CallStorage storage, char* const* operands,
                            const std::ptrdiff_t* row_strides, const std::ptrdiff_t* element_strides,
                            std::ptrdiff_t rows, std::ptrdiff_t columns, char* sums, std::ptrdiff_t sum_stride) {
-    const ParameterLoop loop = active_table().parameter[static_cast<int>(storage)];
+    const ParameterLoop loop = active_table().activations.parameter[static_cast<int>(storage)];
     // Long rows are summed in segments of fixed length, which are then added in order.
     const std::ptrdiff_t segments = (columns + sum_segment - 1) / sum_segment;
     const auto sum_of_segment = [&](std::ptrdiff_t row, std::ptrdiff_t segment) {
@@ -127,7 +127,7 @@ void run_elementwise(const Elementwise& kernel, CallStorage storage, char* const
 
 void run_rows(const RowKernel& kernel, DType storage, char* const* operands, const std::ptrdiff_t* row_strides,
               const std::ptrdiff_t* element_strides, std::ptrdiff_t rows, std::ptrdiff_t n) {
-    const RowLoop loop = active_table().rows[static_cast<int>(storage)];
+    const RowLoop loop = active_table().rows.loops[static_cast<int>(storage)];
     const std::ptrdiff_t item_size = stored_size(storage), computed_size = compute_size(storage);
     const bool is_computed_as_stored = item_size == computed_size;
     const int count = kernel.inputs + 1;
@@ -169,7 +169,7 @@ void run_maxout(const MaxoutLoop* loops, DType storage, char* const* operands, c
 void run_bias(const Elementwise& kernel, CallStorage storage, char* const* operands, const std::ptrdiff_t* row_strides,
               const std::ptrdiff_t* element_strides, std::ptrdiff_t rows, std::ptrdiff_t columns) {
     if (rows == 0 || columns == 0) return;
-    const BiasLoop loop = active_table().bias[static_cast<int>(storage)];
+    const BiasLoop loop = active_table().activations.bias[static_cast<int>(storage)];
     FloatingPointGuard guard;
     parallel_for(rows, rows_per_thread(columns, false), [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
         const Shifted shifted(operands, row_strides, kernel.inputs + 2, begin);
@@ -180,7 +180,7 @@ void run_bias(const Elementwise& kernel, CallStorage storage, char* const* opera
 void run_bias_backward(const Elementwise& kernel, CallStorage storage, char* const* operands,
                        const std::ptrdiff_t* row_strides, const std::ptrdiff_t* element_strides, std::ptrdiff_t rows,
                        std::ptrdiff_t columns, char* sums, std::ptrdiff_t sum_stride) {
-    const BiasLoop loop = active_table().bias[static_cast<int>(storage)];
+    const BiasLoop loop = active_table().activations.bias[static_cast<int>(storage)];
     const int count = kernel.inputs + 2;
     sum_by_bands(rows, columns, sums, sum_stride,
                  [&](std::ptrdiff_t first_row, std::ptrdiff_t band_rows, std::ptrdiff_t first_column,
@@ -197,7 +197,7 @@ void run_parameter(ParameterShape shape, const Elementwise& kernel, CallStorage 
     if (shape == ParameterShape::per_row)
         return run_parameter_per_row(kernel, storage, operands, row_strides, element_strides, rows, columns, sums,
                                      sum_stride);
-    const ParameterLoop loop = active_table().parameter[static_cast<int>(storage)];
+    const ParameterLoop loop = active_table().activations.parameter[static_cast<int>(storage)];
     sum_by_bands(rows, columns, sums, sum_stride,
                  [&](std::ptrdiff_t first_row, std::ptrdiff_t band_rows, std::ptrdiff_t first_column,
                      std::ptrdiff_t band_columns, double* column_sums) {

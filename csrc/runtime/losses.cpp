@@ -109,8 +109,8 @@ private:
 }  // namespace
 
 double run_loss(const Loss& loss, const LossCall& call, std::ptrdiff_t n) {
-    const KernelTable& table = active_table();
-    const LossLoop loop = call.inputs[0].dtype == DType::float64 ? table.losses_float64 : table.losses_float32;
+    const LossTable& table = active_table().losses;
+    const LossLoop loop = call.inputs[0].dtype == DType::float64 ? table.float64 : table.float32;
     return sum_over_blocks(n, loss_block_length,
                            [&](std::ptrdiff_t begin, std::ptrdiff_t end) { return loop(loss, call, begin, end); });
 }
@@ -126,14 +126,14 @@ double run_row_loss(const RowLoss& loss, const RowLossCall& call, std::ptrdiff_t
 }
 
 double weigh_probabilities(const RowLossCall& call, std::ptrdiff_t rows) {
-    const RowLossLoop loop = active_table().weights_of_probabilities;
+    const RowLossLoop loop = active_table().row_losses.weights_of_probabilities;
     return sum_over_rows(rows, call.classes, [&](std::ptrdiff_t begin, std::ptrdiff_t end, const RunSharing* sharing) {
         return loop(call, begin, end, nullptr, row_loss_tile, sharing);
     });
 }
 
 double min_reduce(const View& view, std::ptrdiff_t n) {
-    const MinReduceLoop loop = active_table().min_reduce;
+    const MinReduceLoop loop = active_table().losses.min_reduce;
     std::vector<double> of_blocks(static_cast<std::size_t>((n + loss_block_length - 1) / loss_block_length));
     parallel_for(std::ssize(of_blocks), 1, [&](std::ptrdiff_t first, std::ptrdiff_t last) {
         FloatingPointGuard guard;

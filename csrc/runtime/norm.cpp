@@ -19,7 +19,7 @@ constexpr std::ptrdiff_t blocks_per_thread = 4;
 constexpr std::ptrdiff_t numbers_per_thread = 16384;
 
 double sum_of_block(const NormArray& array, std::ptrdiff_t block, double factor) {
-    const auto add_squares = active_table().add_squares;
+    const auto add_squares = active_table().optimizers.add_squares;
     const std::ptrdiff_t begin = block * norm_block_length, end = std::min(begin + norm_block_length, array.size);
     double lanes[norm_lanes] = {};
     Operand operand = array.operand;
@@ -62,7 +62,7 @@ double sum_of_squares(std::span<const NormArray> arrays, double factor) {
 }
 
 void scale_array(const NormArray& array, double factor) {
-    const ScaleLoop scale = active_table().scale[static_cast<int>(array.operand.storage)];
+    const ScaleLoop scale = active_table().optimizers.scale[static_cast<int>(array.operand.storage)];
     parallel_for(array.size, numbers_per_thread, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
         const FloatingPointGuard guard;
         Operand operand = array.operand;

@@ -73,7 +73,7 @@ void for_each_run(const Optimizer& optimizer, const ArrayUpdate& array, std::ptr
 void update_range(const Optimizer& optimizer, const Prepared& prepared, const ArrayUpdate& array, std::ptrdiff_t begin,
                   std::ptrdiff_t end) {
     const DType storage = array.operands.parameter.storage;
-    const UpdateLoop loop = active_table().update[static_cast<int>(storage)];
+    const UpdateLoop loop = active_table().optimizers.update[static_cast<int>(storage)];
     const PreparedUpdate& by = prepared.for_storage(storage);
     for_each_run(optimizer, array, begin, end,
                  [&](const UpdateOperands& operands, std::ptrdiff_t n) { loop(optimizer, by, operands, n); });
@@ -83,8 +83,8 @@ void update_range(const Optimizer& optimizer, const Prepared& prepared, const Ar
 void update_row(const Optimizer& optimizer, const Prepared& prepared, const ArrayUpdate& row,
                 std::span<const std::ptrdiff_t> given, std::ptrdiff_t gradient_stride) {
     const DType storage = row.operands.parameter.storage;
-    const UpdateLoop loop = active_table().update[static_cast<int>(storage)];
-    const RowSumLoop sum_rows = active_table().sum_rows[static_cast<int>(storage)];
+    const UpdateLoop loop = active_table().optimizers.update[static_cast<int>(storage)];
+    const RowSumLoop sum_rows = active_table().optimizers.sum_rows[static_cast<int>(storage)];
     const PreparedUpdate& by = prepared.for_storage(storage);
     const bool wide = storage == DType::float64;
     alignas(64) char sums[max_row_sum * sizeof(double)];

@@ -83,8 +83,10 @@ def draw_call(
 
 
 def value_of_none(value: Any) -> Any:
-    """Return an empty array of an array's dtype; a number as it is."""
-    return np.empty(0, value.dtype) if isinstance(value, np.ndarray) else value
+    """Return an empty array of an array's dtype, or one of no dimension, which promotes less in NumPy 1; a number."""
+    if not isinstance(value, np.ndarray):
+        return value
+    return np.empty(0, value.dtype) if value.ndim else np.zeros((), value.dtype)
 
 
 def flat_first(result: Any) -> Any:

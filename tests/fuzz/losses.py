@@ -181,7 +181,7 @@ def loss_truth(row: Loss, method: str, results: list[np.ndarray], arguments: Arg
 
 def expected(result: np.ndarray, exact: np.ndarray, allowed: np.ndarray, usable: np.ndarray) -> Expected:
     known = np.broadcast_to(usable & np.isfinite(exact), result.shape)
-    return Expected(result, np.where(known, exact, result), np.where(known, allowed, 0))
+    return Expected(result, np.where(known, exact, result.astype(np.float64)), np.where(known, allowed, 0))
 
 
 # ------------------------------------------------------------------------------------------- along an axis
