@@ -46,8 +46,6 @@ public:
         T maxima[threads];
         Index found[threads];
         std::conditional_t<(width > lane_count), typename Tiles::Shared, Sums> sums;
-        double excluding_maximum[rows];
-        Pair<T> pairs[rows];
         std::conditional_t<Form::staged, Stage, device::Nothing> stage;
     };
 
@@ -62,6 +60,7 @@ public:
         return own < call_.rows ? own : call_.rows - 1;
     }
     NPFUSE_DEVICE bool is_own(int thread) const { return block_.index * rows + Groups::row_of(thread) < call_.rows; }
+    NPFUSE_DEVICE long long length() const { return call_.n; }
     NPFUSE_DEVICE bool exists(const Element& e) const { return !holds || e.j < Index(call_.n); }
 
     // Any element of any thread's row, from memory.
@@ -126,13 +125,18 @@ public:
         Groups::each(block_, work);
     }
 
+    // Until every thread of the block sees what all have written.
+    NPFUSE_DEVICE void wait() const {
+        block_.each([](int) {});
+    }
+
     // Work that is done once for a row, by neighbouring threads for neighbouring rows: work(the row's first thread).
     template <class Work>
     NPFUSE_DEVICE void each_row(Work work) const {
         if constexpr (width == 1) {
             each_thread(work);
         } else {
-            block_.each([](int) {});  // until all rows are ready for it
+            wait();  // until all rows are ready for it
             block_.each([&](int thread) {
                 if (thread < rows) work(Form::across ? thread : thread * width);
             });
@@ -190,39 +194,6 @@ public:
             return Groups::first_of(shared_.sums.sums, thread);
     }
 
-    // The sum of exp(x - maximum) without one element that is the maximum and whose term is 1.
-    NPFUSE_DEVICE void find_sum_excluding_maximum(int i) const {
-        sum([&](int thread) {
-            return
-                [summed = summed_terms(thread), x = input(i)(thread)](const Element& e) { return summed.term(x(e)); };
-        });
-        each_row([&](int first) {
-            shared_.excluding_maximum[Groups::row_of(first)] =
-                summed_terms(first).excluding_maximum(maximum(first), total(first));
-        });
-        bool is_lost = false;
-        for (double excluding_maximum : shared_.excluding_maximum)
-            is_lost |= excluding_maximum < lost_in_sum_with_one<T>;
-        if (is_lost) sum_what_is_lost(i);
-    }
-    NPFUSE_DEVICE double sum_excluding_maximum(int thread) const {
-        return shared_.excluding_maximum[Groups::row_of(thread)];
-    }
-
-    // One number more than the position of the last NaN, if there is one.
-    NPFUSE_DEVICE void find_nan(int i) const {
-        each_thread([&](int thread) {
-            const auto x = input(i)(thread);
-            Index after = 0;
-            each_element_of(thread, [&](const Element& e) {
-                if (x(e) != x(e)) after = e.j + 1;
-            });
-            shared_.found[thread] = after;
-        });
-        Groups::combine_all(block_, shared_.found, [](Index a, Index b) { return b > a ? b : a; });
-    }
-    NPFUSE_DEVICE Index after_last_nan(int thread) const { return Groups::first_of(shared_.found, thread); }
-
     // The first position of the maximum; beyond the row where it is nowhere, as NaN is.
     NPFUSE_DEVICE void find_first_maximum(int i) const {
         each_thread([&](int thread) {
@@ -237,13 +208,6 @@ public:
         Groups::combine_all(block_, shared_.found, [](Index a, Index b) { return b < a ? b : a; });
     }
     NPFUSE_DEVICE Index position(int thread) const { return Groups::first_of(shared_.found, thread); }
-
-    // Works out one pair for each row.
-    template <class F>
-    NPFUSE_DEVICE void prepare(F f) const {
-        each_row([&](int first) { shared_.pairs[Groups::row_of(first)] = f(first); });
-    }
-    NPFUSE_DEVICE Pair<T> prepared(int thread) const { return shared_.pairs[Groups::row_of(thread)]; }
 
     // Writes one number for each row.
     template <class F>
@@ -304,24 +268,6 @@ private:
             for (int k = 0; k < ahead; ++k) from_compute(results[k], own[k * step()]);
         }
         for (; j < call_.n; j += width, own += step()) from_compute(result(Element{j, 0}), *own);
-    }
-
-    NPFUSE_DEVICE SummedTerms<T> summed_terms(int thread) const { return SummedTerms<T>::below(maximum(thread)); }
-
-    // Where the maximum dominates so much that its own term has rounded the others away, they are added by themselves.
-    NPFUSE_DEVICE void sum_what_is_lost(int i) const {
-        block_.each([](int) {});  // until every thread knows
-        find_first_maximum(i);
-        sum([&](int thread) {
-            return [summed = summed_terms(thread), x = input(i)(thread), at = position(thread)](const Element& e) {
-                return e.j == at ? T(0) : summed.term(x(e));
-            };
-        });
-        each_row([&](int first) {
-            double& excluding_maximum = shared_.excluding_maximum[Groups::row_of(first)];
-            if (excluding_maximum < lost_in_sum_with_one<T>)
-                excluding_maximum = total(first) / summed_terms(first).unit(maximum(first));
-        });
     }
 
     // A lane has one element at most. Lanes that have none would add zeros.

@@ -2,6 +2,8 @@
 
 namespace npfuse::device {
 
-Span<RowOperation> row_operations() { return cuda::RowLaunchers<cuda::RowOperations>::span; }
+Span<RowOperation> row_operations() {
+    return cuda::Entries<cuda::RowOperations, []<class Operation>() { return cuda::row_operation<Operation>(); }>::span;
+}
 
 }  // namespace npfuse::device

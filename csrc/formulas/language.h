@@ -11,9 +11,15 @@
 
 #ifdef __CUDACC__
 #define NPFUSE_FORMULA __host__ __device__ __forceinline__
+#define NPFUSE_PASS __device__ __forceinline__
+#define NPFUSE_LAMBDA
 #define NPFUSE_UNROLL
 #else
 #define NPFUSE_FORMULA inline __attribute__((always_inline))
+// What calls a pass over rows, which on a GPU is inside of a kernel.
+#define NPFUSE_PASS NPFUSE_FORMULA
+// After the parameters of a lambda.
+#define NPFUSE_LAMBDA __attribute__((always_inline))
 // Before a loop of up to four iterations that is to be unrolled.
 #define NPFUSE_UNROLL _Pragma("GCC unroll 4")
 #endif

@@ -29,6 +29,8 @@
 #include "optimizers/rmsprop.h"
 #include "optimizers/sgd.h"
 #include "optimizers/yogi.h"
+#include "rows/log_softmax.h"
+#include "rows/logsumexp.h"
 #include "rows/softmax.h"
 
 NPFUSE_FORMULAS_BEGIN

@@ -3,9 +3,9 @@
 
 #include "../formulas/registry.h"
 #include "../table.h"
-#include "column_kernels.h"
-#include "long_rows.h"
-#include "row_kernels.h"
+#include "column_tile.h"
+#include "interleaved_rows.h"
+#include "long_row.h"
 #include "storage.h"
 #include "transpose.h"
 
@@ -140,7 +140,7 @@ inline void run_column_tiles(const RowKernel& kernel, const RowsOperand* operand
 
 // One by one, short rows would hardly fill the registers: a tile of them is transposed. From these lengths on
 // (measured on Zen 4) that takes longer than it saves, the less there is to compute.
-inline constexpr ptrdiff_t longest_transposed = 31, longest_transposed_backward = 15;
+inline constexpr ptrdiff_t longest_transposed = 31, longest_transposed_cheap = 15;
 
 // A tile of such rows, each operand's elements j behind one another; those that it has beyond count are copies of the
 // first row.
@@ -194,7 +194,7 @@ template <class S>
 [[gnu::noinline]] void run_transposed(const RowKernel& kernel, const RowsOperand* operand, ptrdiff_t first,
                                       ptrdiff_t count, ptrdiff_t n) {
     using T = compute_t<S>;
-    static_assert(2 * longest_transposed_backward <= longest_transposed + 1);
+    static_assert(2 * longest_transposed_cheap <= longest_transposed + 1);
     alignas(64) T numbers[longest_transposed + 2][row_tile];
     TransposedTile<S> tile;
     const int output = kernel.inputs;
@@ -263,79 +263,99 @@ void run_rows(const RowKernel& kernel, char* const* operands, const ptrdiff_t* r
     }
 }
 
-template <class Operation>
-constexpr RowKernel backward_from_output() {
-    using Row = BackwardFromOutputRow<Operation>;
-    return {"(n),(n)->(n)",
-            2,
-            {true, true, true},
-            longest_transposed_backward,
-            run_row_kernel<Row, 2, float>,
-            run_row_kernel<Row, 2, double>,
-            backward_from_output_columns<Operation, float>,
-            backward_from_output_columns<Operation, double>,
-            run_long_row<Row, 2, float>,
-            run_long_row<Row, 2, double>};
+// What a signature, as NumPy's generalised ufuncs write it, says: which operands run along the row.
+struct RowSignature {
+    int inputs = 0;
+    bool along_row[max_operands] = {};
+
+    constexpr explicit RowSignature(const char* signature) {
+        int operand = 0;
+        for (const char* c = signature; *c; ++c) {
+            if (*c == 'n') along_row[operand] = true;
+            if (*c == ')') ++operand;
+        }
+        inputs = operand - 1;
+    }
+};
+
+template <class Formula>
+inline constexpr RowSignature signature_of{Formula::signature};
+
+template <class Formula, class T>
+void run_column_tile(const Matrix<T>* in, const Matrix<T>& out, ptrdiff_t n, ptrdiff_t columns) {
+    const auto run = [&](auto width) NPFUSE_LAMBDA {
+        const ColumnTile<T, signature_of<Formula>.inputs, row_tile, decltype(width), ptrdiff_t> pass(in, out, n, width,
+                                                                                                     true);
+        Formula::run(pass);
+    };
+    if (columns == row_tile)
+        run(IndexConstant<row_tile>());
+    else
+        run(columns);
+}
+
+template <class Formula, class T>
+void run_long_row(const StridedRow<T>* in, const StridedRow<T>& out, ptrdiff_t n, const RunSharing* sharing) {
+    const LongRow<T, signature_of<Formula>.inputs> pass(in, out, n, sharing);
+    Formula::run(pass);
+}
+
+template <class Formula, class T>
+void run_contiguous_rows(const Matrix<T>* in, const Matrix<T>& out, ptrdiff_t n, ptrdiff_t rows) {
+    constexpr int inputs = signature_of<Formula>.inputs;
+    using Pass = InterleavedRows<T, inputs>;
+    if (n > Pass::longest) {
+        constexpr const bool* along = signature_of<Formula>.along_row;
+        const auto row_of = [=](const Matrix<T>& operand, int i, ptrdiff_t r) -> StridedRow<T> {
+            return {reinterpret_cast<char*>(operand.row(r)),
+                    ptrdiff_t(sizeof(T)),
+                    along[i] ? n : 1,
+                    true,
+                    nullptr,
+                    nullptr};
+        };
+        for (ptrdiff_t r = 0; r < rows; ++r) {
+            StridedRow<T> row[inputs];
+            for (int i = 0; i < inputs; ++i) row[i] = row_of(in[i], i, r);
+            run_long_row<Formula, T>(row, row_of(out, inputs, r), n, nullptr);
+        }
+        return;
+    }
+    const ptrdiff_t at_once = Pass::rows_at_once(n);
+    for (ptrdiff_t first = 0; first < rows; first += at_once) {
+        const ptrdiff_t count = smaller(rows - first, at_once);
+        typename Pass::Row row[Pass::most];
+        for (ptrdiff_t r = 0; r < count; ++r) {
+            for (int i = 0; i < inputs; ++i) row[r].in[i] = in[i].row(first + r);
+            row[r].out = out.row(first + r);
+        }
+        const Pass pass(row, n, count, signature_of<Formula>.along_row[inputs]);
+        Formula::run(pass);
+    }
+}
+
+template <class Formula>
+constexpr RowKernel row_kernel() {
+    constexpr RowSignature signature = signature_of<Formula>;
+    constexpr bool is_cheap = requires { Formula::is_cheap; };
+    RowKernel kernel = {Formula::signature,
+                        signature.inputs,
+                        {},
+                        is_cheap ? longest_transposed_cheap : longest_transposed,
+                        run_contiguous_rows<Formula, float>,
+                        run_contiguous_rows<Formula, double>,
+                        run_column_tile<Formula, float>,
+                        run_column_tile<Formula, double>,
+                        run_long_row<Formula, float>,
+                        run_long_row<Formula, double>};
+    for (int i = 0; i < max_operands; ++i) kernel.along_row[i] = signature.along_row[i];
+    return kernel;
 }
 
 template <class Operation>
 constexpr RowOperation row_operation() {
-    if constexpr (Operation::kind == RowKind::quotient) {
-        using Normalised = typename Operation::Normalised;
-        using Row = SoftmaxRow<Normalised>;
-        return {Operation::name,
-                &Operation::description,
-                {"(n)->(n)",
-                 1,
-                 {true, true},
-                 longest_transposed,
-                 run_row_kernel<Row, 1, float>,
-                 run_row_kernel<Row, 1, double>,
-                 softmax_columns<Normalised, float>,
-                 softmax_columns<Normalised, double>,
-                 run_long_row<Row, 1, float>,
-                 run_long_row<Row, 1, double>},
-                backward_from_output<Operation>()};
-    } else if constexpr (Operation::kind == RowKind::log_quotient) {
-        using Row = LogSoftmaxRow<Operation>;
-        return {Operation::name,
-                &Operation::description,
-                {"(n)->(n)",
-                 1,
-                 {true, true},
-                 longest_transposed,
-                 run_row_kernel<Row, 1, float>,
-                 run_row_kernel<Row, 1, double>,
-                 log_softmax_columns<Operation, float>,
-                 log_softmax_columns<Operation, double>,
-                 run_long_row<Row, 1, float>,
-                 run_long_row<Row, 1, double>},
-                backward_from_output<Operation>()};
-    } else {
-        using Backward = LogSumExpRowBackward<Operation>;
-        return {Operation::name,
-                &Operation::description,
-                {"(n)->()",
-                 1,
-                 {true, false},
-                 longest_transposed,
-                 run_row_kernel<LogSumExpRow, 1, float>,
-                 run_row_kernel<LogSumExpRow, 1, double>,
-                 logsumexp_columns<Operation, float>,
-                 logsumexp_columns<Operation, double>,
-                 run_long_row<LogSumExpRow, 1, float>,
-                 run_long_row<LogSumExpRow, 1, double>},
-                {"(),(n)->(n)",
-                 2,
-                 {false, true, true},
-                 longest_transposed,
-                 run_row_kernel<Backward, 2, float>,
-                 run_row_kernel<Backward, 2, double>,
-                 logsumexp_backward_columns<Operation, float>,
-                 logsumexp_backward_columns<Operation, double>,
-                 run_long_row<Backward, 2, float>,
-                 run_long_row<Backward, 2, double>}};
-    }
+    return {Operation::name, &Operation::description, row_kernel<typename Operation::Forward>(),
+            row_kernel<typename Operation::Backward>()};
 }
 
 NPFUSE_FORMULAS_END

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "../describe.h"
-#include "../rows/softmax.h"
+#include "../rows/exponentials.h"
 #include "terms.h"
 
 NPFUSE_FORMULAS_BEGIN
