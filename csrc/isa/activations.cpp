@@ -16,9 +16,11 @@ extern constinit const ActivationTable activations = {
     .maxout = {run_maxout<float16>, run_maxout<bfloat16>, run_maxout<float>, run_maxout<double>},
     .maxout_backward = {run_maxout_backward<float16>, run_maxout_backward<bfloat16>, run_maxout_backward<float>,
                         run_maxout_backward<double>},
-    .activations = Entries<Activations, []<class Operation>() { return activation<Operation>(); }>::span,
+    .activations =
+        Entries<Activations, []<class Operation>(OperationTag<Operation>) { return activation<Operation>(); }>::span,
     .gated_activations =
-        Entries<GatedActivations, []<class Operation>() { return gated_activation<Operation>(); }>::span,
+        Entries<GatedActivations,
+                []<class Operation>(OperationTag<Operation>) { return gated_activation<Operation>(); }>::span,
 };
 
 }  // namespace npfuse::NPFUSE_ISA

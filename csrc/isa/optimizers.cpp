@@ -11,7 +11,8 @@ extern constinit const OptimizerTable optimizers = {
     .sum_rows = {sum_rows<float>, sum_rows<float>, sum_rows<float>, sum_rows<double>},
     .add_squares = add_squares,
     .scale = {run_scale<float16>, run_scale<bfloat16>, run_scale<float>, run_scale<double>},
-    .optimizers = Entries<Optimizers, []<class Operation>() { return optimizer<Operation>(); }>::span,
+    .optimizers =
+        Entries<Optimizers, []<class Operation>(OperationTag<Operation>) { return optimizer<Operation>(); }>::span,
 };
 
 }  // namespace npfuse::NPFUSE_ISA

@@ -5,7 +5,8 @@ namespace npfuse::NPFUSE_ISA {
 
 extern constinit const RowTable rows = {
     .loops = {run_rows<float16>, run_rows<bfloat16>, run_rows<float>, run_rows<double>},
-    .operations = Entries<RowOperations, []<class Operation>() { return row_operation<Operation>(); }>::span,
+    .operations = Entries<RowOperations,
+                          []<class Operation>(OperationTag<Operation>) { return row_operation<Operation>(); }>::span,
 };
 
 }  // namespace npfuse::NPFUSE_ISA
