@@ -86,16 +86,16 @@ void row_parameter_loop(char** operands, npy_intp const* dimensions, npy_intp co
 
 template <DType storage>
 void maxout_loop(char** operands, npy_intp const* dimensions, npy_intp const* strides, void*) {
-    runtime::run_maxout(runtime::active_table().activations.maxout, storage, operands, strides, dimensions[0], dimensions[1],
-                        strides[3]);
+    runtime::run_maxout(runtime::active_table().activations.maxout, storage, operands, strides, dimensions[0],
+                        dimensions[1], strides[3]);
 }
 
 template <DType storage>
 void maxout_values_loop(char** operands, npy_intp const* dimensions, npy_intp const* strides, void*) {
     char* const without_index[] = {operands[0], operands[1], nullptr};
     const npy_intp steps[] = {strides[0], strides[1], 0};
-    runtime::run_maxout(runtime::active_table().activations.maxout, storage, without_index, steps, dimensions[0], dimensions[1],
-                        strides[2]);
+    runtime::run_maxout(runtime::active_table().activations.maxout, storage, without_index, steps, dimensions[0],
+                        dimensions[1], strides[2]);
 }
 
 template <DType storage>
