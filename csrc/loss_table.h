@@ -6,6 +6,7 @@
 
 #include "dtype.h"
 #include "formulas/describe.h"
+#include "formulas/row_loss_settings.h"
 #include "span.h"
 
 namespace npfuse {
@@ -23,7 +24,6 @@ struct View {
 };
 
 inline constexpr int max_loss_inputs = 3;
-inline constexpr int max_loss_parameters = 4;
 inline constexpr int max_loss_variants = 2;
 
 // A call of an elementwise loss. Every view has as many elements as the prediction; which outputs are null says what
@@ -80,18 +80,14 @@ struct RowView {
     std::ptrdiff_t stride;
 };
 
-// A call of a loss that sees a row of class scores at a time. Targets are labels, or probabilities where labels is
-// null.
-struct RowLossCall {
+// A call of a loss over rows of class scores.
+struct RowLossCall : RowLossSettings {
     RowView pred;
     std::ptrdiff_t classes;
-    const std::int64_t* labels;  // one for each row, within range or ignore_index
+    const std::int64_t* labels;  // one for each row, within range or ignore_index; null where there are none
     std::int64_t ignore_index;
     RowView probabilities;
-    const double* class_weights;  // null: all 1
-    double parameters[max_loss_parameters];
-    double scale;  // what the gradient is multiplied by
-    View values;   // one for each row, stored as the prediction is; may be null
+    View values;  // one for each row, stored as the prediction is; may be null
     RowView gradient;
 };
 

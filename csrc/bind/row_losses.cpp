@@ -203,9 +203,10 @@ PyObject* call(const RowLoss& loss, const Signature& signature, Result wanted, P
 
     std::optional<Labels> labels;
     call.labels = nullptr;
+    call.has_labels = PyTypeNum_ISINTEGER(PyArray_TYPE(target));
     double weight = double(rows);
     Array probabilities;
-    if (PyTypeNum_ISINTEGER(PyArray_TYPE(target))) {
+    if (call.has_labels) {
         labels.emplace(inputs[1], raw(heads), loss.prediction, call.classes, call.ignore_index, call.class_weights);
         call.labels = labels->data();
         weight = labels->weight();

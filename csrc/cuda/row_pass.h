@@ -61,6 +61,8 @@ public:
     }
     NPFUSE_DEVICE bool is_own(int thread) const { return block_.index * rows + Groups::row_of(thread) < call_.rows; }
     NPFUSE_DEVICE long long length() const { return call_.n; }
+    NPFUSE_DEVICE bool has_input(int i) const { return call_.inputs[i] != nullptr; }
+    NPFUSE_DEVICE bool has_output() const { return call_.output != nullptr; }
     NPFUSE_DEVICE bool exists(const Element& e) const { return !holds || e.j < Index(call_.n); }
 
     // Any element of any thread's row, from memory.
@@ -103,6 +105,10 @@ public:
                     thread, [&](const Element& e) { held_[i][thread].numbers[e.k] = to_compute(raw.numbers[e.k]); });
             });
         }
+    }
+
+    NPFUSE_DEVICE void hold_zeros(int i) const {
+        if constexpr (holds) each_thread([&](int thread) { held_[i][thread] = {}; });
     }
 
     // What a function makes of the elements of input i, for which nobody asks from now on: held in its place, or worked

@@ -100,14 +100,11 @@ struct Loss {
 
 // A call of a loss of rows: rows.inputs are the prediction and the probabilities, if these are the targets; rows.output
 // is the gradient, or null.
-struct RowLossCall {
+struct RowLossCall : RowLossSettings {
     RowsCall rows;
     const void* labels;  // one for each row, of 32 or 64 bits; null where targets are probabilities
     bool wide_labels;
     long long ignore_index;
-    const double* class_weights;  // null: all 1
-    double parameters[max_loss_parameters];
-    double scale;         // what the gradient is multiplied by
     double* values;       // one for each row
     void* stored_values;  // the same, stored as the prediction is; may be null
 };

@@ -29,10 +29,6 @@ public:
         NPFUSE_FORMULA auto value_of(const Values<V>& values) const {
             return [&values](ptrdiff_t c) NPFUSE_LAMBDA { return values[c]; };
         }
-        template <class V>
-        NPFUSE_FORMULA Constant<V> along(const V* numbers) const {
-            return {numbers[j]};
-        }
         NPFUSE_FORMULA Constant<Index> position() const { return {Index(j)}; }
         template <class Expression>
         NPFUSE_FORMULA Numbers<T> kept(const Expression&) const {
@@ -66,14 +62,8 @@ public:
         for (; j + unroll <= n_; j += unroll) {
             const T* row = x.row(j);
 #pragma omp simd
-            for (ptrdiff_t c = 0; c < columns_; ++c) {
-                T maximum = maxima[c];
-                for (ptrdiff_t step = 0; step < unroll; ++step) {
-                    const T next = row[step * x.stride + c];
-                    maximum = next > maximum ? next : maximum;
-                }
-                maxima.set(c, maximum);
-            }
+            for (ptrdiff_t c = 0; c < columns_; ++c)
+                maxima.set(c, larger_in_column<unroll>(maxima[c], row + c, x.stride));
         }
         for (; j < n_; ++j) {
             const T* row = x.row(j);
@@ -89,6 +79,16 @@ public:
             const T* row = in_[i].row(j);
 #pragma omp simd
             for (ptrdiff_t c = 0; c < columns_; ++c) found.set(c, row[c] == values[c] ? Index(j) : found[c]);
+        }
+        return found;
+    }
+
+    template <class Expression>
+    NPFUSE_FORMULA Values<T> gather(const Expression& expression, const Values<Index>& positions) const {
+        Values<T> found;
+        for (ptrdiff_t c = 0; c < columns_; ++c) {
+            const Index j = positions[c];
+            found.set(c, 0 <= j && j < Index(n_) ? expression.at(place(j))(c) : T(0));
         }
         return found;
     }
@@ -122,6 +122,12 @@ public:
     NPFUSE_FORMULA auto derived(const Function& function, const Values<V>&... values) const {
         return each_row(function, values...);
     }
+    template <class Find>
+    NPFUSE_FORMULA auto values_if(bool is_wanted, const Find& find) const {
+        decltype(find(*this)) values = {};
+        if (is_wanted) values = find(*this);
+        return values;
+    }
     template <class Predicate, class V, class Others>
     NPFUSE_FORMULA Values<V> where(const Predicate& is_other, Values<V> values, const Others& others) const {
         int others_found = 0;
@@ -151,6 +157,14 @@ public:
 private:
     NPFUSE_FORMULA Place place(ptrdiff_t j) const { return {*this, j}; }
 
+    // Not a loop: gcc would not vectorise the one around it.
+    template <int count>
+    NPFUSE_FORMULA static T larger_in_column(T maximum, const T* x, ptrdiff_t stride) {
+        if constexpr (count == 0)
+            return maximum;
+        else
+            return larger_in_column<count - 1>(*x > maximum ? *x : maximum, x + stride, stride);
+    }
     template <class V, class Function>
     NPFUSE_FORMULA Values<V> of_columns(Function function) const {
         Values<V> results;

@@ -1,4 +1,4 @@
-// The sums of a tile's columns: each has the order of summation that RowSum gives a row, so the bits
+// The sums of a tile's columns: each has the order of summation that LaneSum gives a row, so the bits
 // are the same.
 #pragma once
 
@@ -15,15 +15,12 @@ public:
     // loops over it need no remainder.
     template <class Width, class Term>
     NPFUSE_FORMULA void add_up(ptrdiff_t n, Width columns, Term term) {
-        if (n <= run_length) {  // most rows are of one run
-            add_run(0, n, columns, term);
-            fold_lanes();
-            return;
-        }
-        for (ptrdiff_t first = 0; first < n; first += run_length) {
-            add_run(first, n - first < run_length ? n : first + run_length, columns, term);
+        for (ptrdiff_t first = 0;; first += run_length) {
+            const bool is_last = n - first <= run_length;
+            add_run(first, is_last ? n : first + run_length, columns, term);
             fold_lanes();
             if (first > 0) add_totals_before();
+            if (is_last) return;
             __builtin_memcpy(before_, lanes_[0], sizeof before_);
         }
     }

@@ -79,18 +79,4 @@ NPFUSE_FORMULA ptrdiff_t apply_to_whole_chunks(const Formula& formula, ptrdiff_t
     });
 }
 
-// The same for every number. The last ones, if they are not few, are computed with some before them for the second
-// time, in a vector, unless that would be of what is already a result.
-template <class Formula, class T, class... Operands>
-NPFUSE_FORMULA void apply_to_all(const Formula& formula, ptrdiff_t n, T* y, const Operands*... operands) {
-    const ptrdiff_t whole = apply_to_whole_chunks<max_interleaved>(formula, n, y, operands...),
-                    last = n - kernel_chunk<T>;
-    if (n - whole > kernel_chunk<T> / 8 && last >= 0 && ((operands != y) && ...)) {
-        apply_interleaved<1>(formula, y + last, (operands + last)...);
-        return;
-    }
-#pragma omp simd
-    for (ptrdiff_t i = whole; i < n; ++i) y[i] = formula(operands[i]...);
-}
-
 NPFUSE_FORMULAS_END

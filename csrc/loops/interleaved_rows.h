@@ -39,10 +39,6 @@ public:
         NPFUSE_FORMULA Constant<V> value_of(const Values<V>& values) const {
             return {values[row]};
         }
-        template <class V>
-        NPFUSE_FORMULA Numbers<V> along(const V* numbers) const {
-            return {numbers};
-        }
         NPFUSE_FORMULA Positions position() const { return {0}; }
         template <class Expression>
         NPFUSE_FORMULA Numbers<T> kept(const Expression&) const {
@@ -82,6 +78,15 @@ public:
         return of_rows<ptrdiff_t>([&](ptrdiff_t r) NPFUSE_LAMBDA { return find_value(rows_[r].in[i], n_, values[r]); });
     }
 
+    // Of one element of each row: 0 where the position is none.
+    template <class Expression, class Index>
+    NPFUSE_FORMULA Values<T> gather(const Expression& expression, const Values<Index>& positions) const {
+        return of_rows<T>([&](ptrdiff_t r) NPFUSE_LAMBDA {
+            const ptrdiff_t j = positions[r];
+            return 0 <= j && j < n_ ? expression.at(place(r))(j) : T(0);
+        });
+    }
+
     // Kept in the output's place, if it is as long as a row.
     template <class Expression>
     NPFUSE_FORMULA Kept<Expression> keep(const Expression& expression) const {
@@ -106,10 +111,6 @@ public:
     template <class Function, class... V>
     NPFUSE_FORMULA auto each_row(const Function& function, const Values<V>&... values) const {
         Values<decltype(function(values[0]...))> results = {};
-        if (n_ > 2 * longest / most) {
-            for (ptrdiff_t r = 0; r < count_; ++r) results.set(r, function(values[r]...));
-            return results;
-        }
 #pragma omp simd
         for (ptrdiff_t r = 0; r < most; ++r) results.set(r, function(values[r]...));
         return results;
@@ -119,6 +120,13 @@ public:
         return each_row(function, values...);
     }
 
+    // What a function finds out, or 0.
+    template <class Find>
+    NPFUSE_FORMULA auto values_if(bool is_wanted, const Find& find) const {
+        decltype(find(*this)) values = {};
+        if (is_wanted) values = find(*this);
+        return values;
+    }
     // The values, but where `is_other` says so, of what `others` finds out about such rows.
     template <class Predicate, class V, class Others>
     NPFUSE_FORMULA Values<V> where(const Predicate& is_other, Values<V> values, const Others& others) const {

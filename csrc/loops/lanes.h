@@ -103,42 +103,4 @@ private:
     alignas(64) double lanes_[lane_count] = {};
 };
 
-// The sum of a row's terms, run by run.
-class RowSum {
-public:
-    // To be fed blocks of block_length terms, of which only the last may be shorter.
-    template <class T>
-    void add(const T* terms, ptrdiff_t n) {
-        run_.add(terms, n);
-        length_ += n;
-        if (length_ == run_length) {
-            total_ += run_.total();
-            run_ = LaneSum();
-            length_ = 0;
-        }
-    }
-
-    double total() { return total_ + run_.total(); }
-
-    // The sum of term(0), ..., term(n - 1).
-    template <class Term>
-    NPFUSE_FORMULA static double of(ptrdiff_t n, Term term) {
-        double total = 0;
-        for (ptrdiff_t first = 0; first < n; first += run_length) {
-            LaneSum run;
-            run.add(n - first < run_length ? n - first : run_length,
-                    [=](ptrdiff_t i) __attribute__((always_inline)) { return term(first + i); });
-            total += run.total();
-        }
-        return total;
-    }
-
-private:
-    static_assert(run_length % block_length == 0);
-
-    double total_ = 0;
-    ptrdiff_t length_ = 0;
-    LaneSum run_;
-};
-
 NPFUSE_FORMULAS_END

@@ -26,16 +26,12 @@ public:
         template <int i>
         NPFUSE_FORMULA Numbers<T> input() const {
             const StridedRow<T>& in = pass.in_[i];
-            if (in.is_direct) return {reinterpret_cast<const T*>(in.first) + begin};
+            if (in.is_direct) return {pass.direct_input(i) + begin};
             return {in.load(in.first + begin * in.stride, in.stride, count, loaded + i * block_length)};
         }
         template <class V>
         NPFUSE_FORMULA Constant<V> value_of(const Values<V>& values) const {
             return {values[0]};
-        }
-        template <class V>
-        NPFUSE_FORMULA Numbers<V> along(const V* numbers) const {
-            return {numbers + begin};
         }
         NPFUSE_FORMULA Positions position() const { return {begin}; }
         template <class Expression>
@@ -71,6 +67,7 @@ public:
     NPFUSE_FORMULA Values<T> max(Input<i> x) const {
         if (n_ == 0) return of_row(-Format<T>::infinity);
         const T first = stored<i>(0);
+        if (is_at_hand(i)) return of_row(larger_maximum(first, direct_input(i), n_));
         return of_row(runs_.combined(
             first,
             [&](ptrdiff_t begin, ptrdiff_t end) {
@@ -84,6 +81,7 @@ public:
     }
     template <int i>
     NPFUSE_FORMULA Values<ptrdiff_t> find_first(Input<i> x, const Values<T>& values) const {
+        if (is_at_hand(i)) return of_row(find_value(direct_input(i), n_, values[0]));
         return of_row(runs_.combined(
             n_,
             [&, value = values[0]](ptrdiff_t begin, ptrdiff_t end) {
@@ -96,6 +94,13 @@ public:
                 return found;
             },
             [](ptrdiff_t a, ptrdiff_t b) { return b < a ? b : a; }));
+    }
+
+    template <class Expression, class Index>
+    NPFUSE_FORMULA Values<T> gather(const Expression& expression, const Values<Index>& position) const {
+        const ptrdiff_t j = position[0];
+        T loaded[inputs * block_length], result[1];
+        return of_row(0 <= j && j < n_ ? expression.at(Place{*this, j, 1, loaded, result})(0) : T(0));
     }
 
     // Kept in the output's place while it is summed, if that does not round.
@@ -131,6 +136,12 @@ public:
     NPFUSE_FORMULA auto derived(const Function& function, const Values<V>&... values) const {
         return each_row(function, values...);
     }
+    template <class Find>
+    NPFUSE_FORMULA auto values_if(bool is_wanted, const Find& find) const {
+        decltype(find(*this)) values = {};
+        if (is_wanted) values = find(*this);
+        return values;
+    }
     template <class Predicate, class V, class Others>
     NPFUSE_FORMULA Values<V> where(const Predicate& is_other, const Values<V>& value, const Others& others) const {
         return is_other(value[0]) ? others(*this) : value;
@@ -162,6 +173,9 @@ private:
         return values;
     }
 
+    // Whether a row needs neither blocks nor runs.
+    NPFUSE_FORMULA bool is_at_hand(int i) const { return in_[i].is_direct && !runs_.are_shared(); }
+    NPFUSE_FORMULA const T* direct_input(int i) const { return reinterpret_cast<const T*>(in_[i].first); }
     NPFUSE_FORMULA T* direct_output(ptrdiff_t begin) const { return reinterpret_cast<T*>(out_.first) + begin; }
 
     template <int i>

@@ -49,7 +49,7 @@ template <class Expression, class Place, class T>
 NPFUSE_FORMULA void write_elements(const Expression& expression, const Place& place, ptrdiff_t n, T* y) {
     if constexpr (is_replaced<Expression>) {
         write_elements(expression.expression, place, n, y);
-        const ptrdiff_t i = ptrdiff_t(expression.position.at(place)(0)) - place.begin;
+        const ptrdiff_t i = ptrdiff_t(expression.where.at(place)(0)) - place.begin;
         if (0 <= i && i < n) y[i] = T(expression.value.at(place)(0));
     } else if constexpr (Expression::is_costly) {
         write_interleaved(expression.at(place), y, n, place.is_input(y));

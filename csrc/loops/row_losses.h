@@ -1,346 +1,242 @@
-// How a loss over rows of class scores runs: rows brought into contiguous memory of the computing type, a few at a
-// time, then two passes over each while it is in cache.
+// How the formula of a loss runs over rows of class scores: labels, and rows of any layout, brought to where a pass
+// finds them.
 #pragma once
 
 #include "../formulas/registry.h"
 #include "../table.h"
-#include "elementwise.h"
-#include "find_first.h"
-#include "narrow_row_losses.h"
-#include "row_kernels.h"
+#include "column_tile.h"
+#include "forms.h"
+#include "interleaved_rows.h"
+#include "long_row.h"
 #include "row_tiles.h"
-#include "runs.h"
 
 NPFUSE_FORMULAS_BEGIN
 
-// One row's way through a loss.
+template <class T>
+inline constexpr T zeros[block_length] = {};
+
+inline bool wants_gradient(const RowLossCall& call) { return call.gradient.starts.data; }
+
+inline ptrdiff_t label_of(const RowLossCall& call, ptrdiff_t row) { return call.labels ? call.labels[row] : -1; }
+inline bool is_ignored(const RowLossCall& call, ptrdiff_t row) {
+    return call.labels && call.labels[row] == call.ignore_index;
+}
+inline double label_weight(const RowLossCall& call, ptrdiff_t label) {
+    return label < 0 ? 0 : call.class_weights ? call.class_weights[label] : 1;
+}
+
+// A tile of rows that are transposed, so that a vector runs across them and nothing is lost on rows shorter than one.
+template <class Operation, class T>
+class TransposedLosses {
+public:
+    explicit TransposedLosses(const RowLossCall& call) : call_(call) {
+        if (call.labels) __builtin_memset(probabilities_[0], 0, sizeof probabilities_[0]);
+    }
+
+    [[gnu::noinline]] void run(ptrdiff_t first, ptrdiff_t count, double* values) {
+        const ptrdiff_t n = call_.classes;
+        load_transposed(call_.pred, first, count, n, x_);
+        if (!call_.labels) load_transposed(call_.probabilities, first, count, n, probabilities_);
+        const Matrix<T> x = {x_[0], row_loss_tile}, in[] = {x, {probabilities_[0], call_.labels ? 0 : row_loss_tile}};
+        const Pass pass(in, x, n, {}, wants_gradient(call_));
+        typename Pass::template Values<Index> labels;
+        typename Pass::template Values<double> weights;
+        for (ptrdiff_t r = 0; r < row_loss_tile; ++r) {
+            const bool has_label = r < count && !is_ignored(call_, first + r);
+            labels.set(r, has_label ? Index(label_of(call_, first + r)) : Index(-1));
+            weights.set(r, label_weight(call_, labels[r]));
+        }
+        const auto value = Operation::run(pass, labels, weights, call_);
+        for (ptrdiff_t r = 0; r < count; ++r) values[r] = is_ignored(call_, first + r) ? 0 : value[r];
+        if (!wants_gradient(call_)) return;
+        clear_ignored(first, count);
+        store_transposed(x_, call_.gradient, first, count, n);
+    }
+
+private:
+    using Index = typename Format<T>::SignedBits;
+    using Pass = ColumnTile<T, 2, row_loss_tile, IndexConstant<row_loss_tile>, Index>;
+
+    void clear_ignored(ptrdiff_t first, ptrdiff_t count) {
+        for (ptrdiff_t r = 0; r < count; ++r)
+            if (is_ignored(call_, first + r))
+                for (ptrdiff_t i = 0; i < call_.classes; ++i) x_[i][r] = T(0);
+    }
+
+    const RowLossCall& call_;
+    alignas(64) TileColumn<T> x_[narrow_limit<T>];  // then the gradient
+    alignas(64) TileColumn<T> probabilities_[narrow_limit<T>];
+};
+
+// A row of a call, contiguous in the computing type, and where its probabilities are.
 template <class T>
 struct LossRow {
     const T* x;
     T* gradient;  // may be x; null: not wanted
     ptrdiff_t label;
-    const char* probabilities;
+    char* probabilities;
 };
 
-// Targets of one row that are spread over its classes: probabilities, smoothed and weighted, block by block.
 template <class T>
-struct SpreadTargets {
-    const RowLossCall& call;
-    const char* probabilities;
-    double share, kept;
-
-    inline void load(ptrdiff_t begin, ptrdiff_t count, T* targets) const {
-        if (probabilities) {
-            const ptrdiff_t stride = call.probabilities.stride;
-            load_dtype(call.probabilities.starts.dtype, probabilities + begin * stride, stride, targets, count);
-#pragma omp simd
-            for (ptrdiff_t i = 0; i < count; ++i) targets[i] = fma(targets[i], T(kept), T(share));
-        } else {
-            for (ptrdiff_t i = 0; i < count; ++i) targets[i] = T(share);
-        }
-        if (!call.class_weights) return;
-#pragma omp simd
-        for (ptrdiff_t i = 0; i < count; ++i) targets[i] = T(wide(targets[i]) * call.class_weights[begin + i]);
-    }
-};
-
-// A row whose scores are normalised, and what is found out about it on the way.
-template <class Operation, class T>
-class NormalisedLossRow {
-public:
-    typename Operation::Row sums = {};
-
-    NPFUSE_FORMULA void look_for_maximum(const RowLossCall& call, const LossRow<T>& row) {
-        take(call, row, row_maximum(row.x, call.classes));
-        argmax_ = find_value(row.x, call.classes, maximum_);
-    }
-    inline void look_for_maximum(const RowLossCall& call, const LossRow<T>& row, const Runs& runs) {
-        const T* x = row.x;
-        take(call, row,
-             runs.combined(
-                 x[0], [=](ptrdiff_t begin, ptrdiff_t end) { return larger_maximum(x[0], x + begin, end - begin); },
-                 [](T a, T b) { return b > a ? b : a; }));
-        argmax_ = runs.combined(
+inline StridedRow<T> probabilities_of(const RowLossCall& call, const LossRow<T>& row) {
+    static constexpr T zero = 0;
+    if (call.labels)
+        return {reinterpret_cast<char*>(const_cast<T*>(&zero)), 0, call.classes, false, load_block<T>, nullptr};
+    const RowView& rows = call.probabilities;
+    return {row.probabilities,
+            rows.stride,
             call.classes,
-            [=, n = call.classes, maximum = maximum_](ptrdiff_t begin, ptrdiff_t end) {
-                const ptrdiff_t place = begin + find_value(x + begin, end - begin, maximum);
-                return place < end ? place : n;
-            },
-            [](ptrdiff_t a, ptrdiff_t b) { return b < a ? b : a; });
-    }
+            has_direct_rows<T>(rows),
+            loader_of<T>(rows.starts.dtype),
+            nullptr};
+}
 
-    NPFUSE_FORMULA void take(const RowLossCall& call, const LossRow<T>& row, T maximum) {
-        row_ = row;
-        maximum_ = maximum;
-        sums.maximum = wide(maximum_);
-        sums.z_loss = call.parameters[1];
-    }
-
-    inline void sum_up_targets(const RowLossCall& call, const Runs& runs) {
-        if (is_spread(call)) sum_up_spread_targets(call, runs);
-        if (!has_label(call)) return;
-        weight_ = call.class_weights ? call.class_weights[row_.label] : 1;
-        const double target = weight_ * kept(call);
-        (row_.label == argmax_ ? sums.target_at_argmax : sums.target_excluding_argmax) += target;
-        sums.distance += target == 0 ? 0 : target * (wide(maximum_) - wide(row_.x[row_.label]));
-    }
-
-    // All terms, where the gradient will be if it is wanted, otherwise in a buffer; then their sum.
-    NPFUSE_FORMULA void write_all_terms(const RowLossCall& call, T* buffer) const {
-        T* terms = row_.gradient ? row_.gradient : buffer;
-        write_terms(row_.x, RowTerms<T>::below(maximum_), terms, call.classes);
-        if (argmax_ < call.classes) terms[argmax_] = T(0);
-    }
-    NPFUSE_FORMULA void sum_up_all_terms(const RowLossCall& call, const T* buffer) {
-        rest_ = LaneSum::of(row_.gradient ? row_.gradient : buffer, call.classes);
-    }
-
-    // The same of a long row, block by block.
-    inline void sum_up_terms(const Runs& runs) {
-        const RowTerms<T> row_terms = RowTerms<T>::below(maximum_);
-        rest_ = runs.sum([&](ptrdiff_t first, ptrdiff_t end) {
-            T scratch[block_length];
-            LaneSum rest;
-            for (ptrdiff_t begin = first; begin < end; begin += block_length) {
-                const ptrdiff_t count = smaller(end - begin, block_length);
-                T* terms = row_.gradient ? row_.gradient + begin : scratch;
-                write_terms(row_.x + begin, row_terms, terms, count);
-                if (begin <= argmax_ && argmax_ < begin + count) terms[argmax_ - begin] = T(0);
-                rest.add(terms, count);
-            }
-            return rest.total();
-        });
-    }
-
-    inline void finish(const RowLossCall& call, const Runs& runs) {
-        // Infinity and NaN are no maximum that a row can be compared to.
-        sums.rest = rest_ / RowTerms<T>::unit + wide(maximum_ - maximum_);
-        if (!row_.gradient) return;
-        T* gradient = row_.gradient;
-        const double factor = sums.term_factor() / RowTerms<T>::unit * call.scale;
-        const Pair<T> term_factor = narrowed<T>(factor);
-        const double term_at_label = has_label(call) ? wide(gradient[row_.label]) : 0;
-        if (is_spread(call))
-            subtract_spread_targets(call, term_factor, runs);
-        else
-            runs.each([=](ptrdiff_t begin, ptrdiff_t end) {
-#pragma omp simd
-                for (ptrdiff_t i = begin; i < end; ++i) gradient[i] = scaled_sum(gradient[i], term_factor, T(0));
-            });
-        if (has_label(call))
-            gradient[row_.label] = T(term_at_label * factor - weight_ * (kept(call) + share(call)) * call.scale);
-        if (argmax_ < call.classes) gradient[argmax_] = T(sums.argmax_gradient() * call.scale);
-    }
-
-private:
-    static bool has_label(const RowLossCall& call) { return call.labels != nullptr; }
-    static bool is_spread(const RowLossCall& call) { return !has_label(call) || call.parameters[0] > 0; }
-    static double share(const RowLossCall& call) { return call.parameters[0] / double(call.classes); }
-    static double kept(const RowLossCall& call) { return 1 - call.parameters[0]; }
-    SpreadTargets<T> spread_targets(const RowLossCall& call) const {
-        return {call, row_.probabilities, share(call), kept(call)};
-    }
-
-    // Makes the gradient of its terms.
-    [[gnu::noinline]] void subtract_spread_targets(const RowLossCall& call, Pair<T> term_factor,
-                                                   const Runs& runs) const {
-        T* const gradient = row_.gradient;
-        const SpreadTargets<T> spread = spread_targets(call);
-        const Pair<T> target_factor = narrowed<T>(-call.scale);
-        runs.each([&](ptrdiff_t first, ptrdiff_t end) {
-            for (ptrdiff_t begin = first; begin < end; begin += block_length) {
-                const ptrdiff_t count = smaller(end - begin, block_length);
-                T targets[block_length];
-                spread.load(begin, count, targets);
-#pragma omp simd
-                for (ptrdiff_t i = 0; i < count; ++i)
-                    gradient[begin + i] =
-                        scaled_sum(gradient[begin + i], term_factor, scaled_sum(targets[i], target_factor, T(0)));
-            }
-        });
-    }
-
-    [[gnu::noinline]] void sum_up_spread_targets(const RowLossCall& call, const Runs& runs) {
-        struct Sums {
-            double target, distance;
-        };
-        const SpreadTargets<T> spread = spread_targets(call);
-        const T* x = row_.x;
-        const double maximum = wide(maximum_);
-        const Sums total = runs.combined(
-            Sums{0, 0},
-            [&](ptrdiff_t first, ptrdiff_t end) {
-                LaneSum target, distance;
-                for (ptrdiff_t begin = first; begin < end; begin += block_length) {
-                    const ptrdiff_t count = smaller(end - begin, block_length);
-                    T targets[block_length];
-                    double distances[block_length];
-                    spread.load(begin, count, targets);
-#pragma omp simd
-                    for (ptrdiff_t i = 0; i < count; ++i)
-                        distances[i] = targets[i] == T(0) ? 0 : wide(targets[i]) * (maximum - wide(x[begin + i]));
-                    distance.add(distances, count);
-                    if (begin <= argmax_ && argmax_ < begin + count) {
-                        sums.target_at_argmax = wide(targets[argmax_ - begin]);  // by one thread alone
-                        targets[argmax_ - begin] = T(0);
-                    }
-                    target.add(targets, count);
-                }
-                return Sums{target.total(), distance.total()};
-            },
-            [](Sums a, Sums b) { return Sums{a.target + b.target, a.distance + b.distance}; });
-        sums.distance = total.distance;
-        sums.target_excluding_argmax = total.target;
-    }
-
-    LossRow<T> row_;
-    T maximum_;
-    ptrdiff_t argmax_;
-    double weight_ = 1, rest_;
-};
-
-// Some rows, step by step for all, so that none waits for another.
 template <class Operation, class T>
-inline void normalised_loss_rows(const RowLossCall& call, const LossRow<T>* rows, ptrdiff_t count,
-                                 typename Operation::Row* sums, const RunSharing* sharing) {
-    const ptrdiff_t n = call.classes, at_once = rows_at_once(n);
-    const Runs runs(n, sharing);
-    T scratch[2 * block_length];
-    NormalisedLossRow<Operation, T> work[most_rows_at_once];
+[[gnu::noinline]] double run_long_loss(const RowLossCall& call, const LossRow<T>& row, const RunSharing* sharing) {
+    using Pass = LongRow<T, 2>;
+    const auto contiguous = [&](const T* first) -> StridedRow<T> {
+        return {
+            reinterpret_cast<char*>(const_cast<T*>(first)), ptrdiff_t(sizeof(T)), call.classes, true, nullptr, nullptr};
+    };
+    const StridedRow<T> in[] = {contiguous(row.x), probabilities_of(call, row)}, out = contiguous(row.gradient);
+    typename Pass::template Values<ptrdiff_t> label;
+    typename Pass::template Values<double> weight;
+    label.set(0, row.label);
+    weight.set(0, label_weight(call, row.label));
+    const Pass pass(in, out, call.classes, sharing);
+    return Operation::run(pass, label, weight, call)[0];
+}
+
+template <class Operation, class T>
+[[gnu::noinline]] void run_interleaved_losses(const RowLossCall& call, const LossRow<T>* rows,
+                                              const T* const* probabilities, ptrdiff_t count, double* values) {
+    using Pass = InterleavedRows<T, 2>;
+    typename Pass::Row row[Pass::most];
+    typename Pass::template Values<ptrdiff_t> labels = {};
+    typename Pass::template Values<double> weights = {};
+    for (ptrdiff_t r = 0; r < count; ++r) {
+        row[r] = {{rows[r].x, probabilities[r]}, rows[r].gradient};
+        labels.set(r, rows[r].label);
+        weights.set(r, label_weight(call, rows[r].label));
+    }
+    const Pass pass(row, call.classes, count, wants_gradient(call));
+    const auto value = Operation::run(pass, labels, weights, call);
+    for (ptrdiff_t r = 0; r < count; ++r) values[r] = value[r];
+}
+
+template <class Operation, class T>
+inline void run_contiguous_losses(const RowLossCall& call, const LossRow<T>* rows, ptrdiff_t count, double* values,
+                                  const RunSharing* sharing) {
+    using Pass = InterleavedRows<T, 2>;
+    const ptrdiff_t n = call.classes;
+    if (n > Pass::longest || sharing) {
+        for (ptrdiff_t r = 0; r < count; ++r) values[r] = run_long_loss<Operation>(call, rows[r], sharing);
+        return;
+    }
+    alignas(64) T loaded[2 * Pass::longest];
+    const ptrdiff_t at_once = Operation::reads_whole_rows ? Pass::rows_at_once(n) : Pass::most;
     for (ptrdiff_t first = 0; first < count; first += at_once) {
         const ptrdiff_t group = smaller(count - first, at_once);
+        const T* probabilities[Pass::most];
         for (ptrdiff_t r = 0; r < group; ++r) {
-            work[r] = {};
-            if (sharing)
-                work[r].look_for_maximum(call, rows[first + r], runs);
-            else
-                work[r].look_for_maximum(call, rows[first + r]);
+            probabilities[r] = zeros<T>;
+            if (!Operation::takes_probabilities || call.labels) continue;
+            const StridedRow<T> row = probabilities_of(call, rows[first + r]);
+            probabilities[r] = row.is_direct ? reinterpret_cast<const T*>(row.first)
+                                             : row.load(row.first, row.stride, n, loaded + r * n);
         }
-        for (ptrdiff_t r = 0; r < group; ++r) work[r].sum_up_targets(call, runs);
-        if (n <= block_length) {
-            for (ptrdiff_t r = 0; r < group; ++r) work[r].write_all_terms(call, scratch + r * n);
-            for (ptrdiff_t r = 0; r < group; ++r) work[r].sum_up_all_terms(call, scratch + r * n);
-        } else {
-            for (ptrdiff_t r = 0; r < group; ++r) work[r].sum_up_terms(runs);
-        }
-        for (ptrdiff_t r = 0; r < group; ++r) {
-            work[r].finish(call, runs);
-            sums[first + r] = work[r].sums;
-        }
+        run_interleaved_losses<Operation>(call, rows + first, probabilities, group, values + first);
     }
 }
 
-// Where the prediction is the logarithm of a probability already, only the label's element counts.
+// Rows [first, first + count), of which those that are not contiguous in the computing type pass through a tile. An
+// ignored row's value and gradient are 0.
 template <class Operation, class T>
-inline typename Operation::Row picked_loss_row(const RowLossCall& call, const LossRow<T>& row) {
-    const double weight = call.class_weights ? call.class_weights[row.label] : 1;
-    const typename Operation::Row sums = {-weight * wide(row.x[row.label])};
-    if (row.gradient) {
-        for (ptrdiff_t i = 0; i < call.classes; ++i) row.gradient[i] = T(0);
-        row.gradient[row.label] = T(-weight * call.scale);
+inline void run_loss_tile(const RowLossCall& call, ptrdiff_t first, ptrdiff_t count, T* tile, double* values,
+                          const RunSharing* sharing) {
+    const ptrdiff_t n = call.classes;
+    const bool wants = wants_gradient(call), direct_pred = has_direct_rows<T>(call.pred),
+               direct_gradient = wants && has_direct_rows<T>(call.gradient);
+    char *pred[row_loss_tile], *gradient[row_loss_tile], *probabilities[row_loss_tile] = {};
+    row_starts(call.pred, first, count, pred);
+    if (wants) row_starts(call.gradient, first, count, gradient);
+    if (!call.labels) row_starts(call.probabilities, first, count, probabilities);
+    if (!direct_pred) load_rows(call.pred, pred, count, n, tile);
+
+    LossRow<T> counted[row_loss_tile];
+    ptrdiff_t places[row_loss_tile], counted_rows = 0;
+    for (ptrdiff_t r = 0; r < count; ++r) {
+        T* const in_tile = tile + r * n;
+        T* const row_gradient = direct_gradient ? reinterpret_cast<T*>(gradient[r]) : wants ? in_tile : nullptr;
+        values[r] = 0;
+        if (is_ignored(call, first + r)) {
+            for (ptrdiff_t i = 0; row_gradient && i < n; ++i) row_gradient[i] = T(0);
+            continue;
+        }
+        places[counted_rows] = r;
+        counted[counted_rows++] = {direct_pred ? reinterpret_cast<const T*>(pred[r]) : in_tile, row_gradient,
+                                   label_of(call, first + r), probabilities[r]};
     }
-    return sums;
-}
-
-template <class Operation, class T>
-inline void loss_rows(const RowLossCall& call, const LossRow<T>* rows, ptrdiff_t count, typename Operation::Row* sums,
-                      const RunSharing* sharing) {
-    if constexpr (Operation::is_normalised)
-        normalised_loss_rows<Operation>(call, rows, count, sums, sharing);
-    else
-        for (ptrdiff_t r = 0; r < count; ++r) sums[r] = picked_loss_row<Operation>(call, rows[r]);
-}
-
-template <class Operation, class T>
-double run_narrow_row_loss(const RowLossCall& call, ptrdiff_t begin, ptrdiff_t end) {
-    NarrowTile<Operation, T> tile(call);
-    double sum = 0;
-    for (ptrdiff_t first = begin; first < end; first += row_loss_tile)
-        sum = tile.run(first, end - first < row_loss_tile ? end - first : row_loss_tile, sum);
-    return sum;
+    double found[row_loss_tile];
+    run_contiguous_losses<Operation>(call, counted, counted_rows, found, sharing);
+    for (ptrdiff_t r = 0; r < counted_rows; ++r) values[places[r]] = found[r];
+    if (wants && !direct_gradient) store_rows(tile, call.gradient, gradient, count, n);
 }
 
 template <class Operation, class T>
 double run_row_loss(const RowLossCall& call, ptrdiff_t begin, ptrdiff_t end, void* scratch, ptrdiff_t scratch_rows,
                     const RunSharing* sharing) {
-    const ptrdiff_t n = call.classes;
-    if constexpr (Operation::is_normalised)
-        if (n <= narrow_limit<T>) return run_narrow_row_loss<Operation, T>(call, begin, end);
-    const bool wants_gradient = call.gradient.starts.data != nullptr;
-    const bool direct_pred = has_direct_rows<T>(call.pred);
-    const bool direct_gradient = wants_gradient && has_direct_rows<T>(call.gradient);
-    T* const tile = static_cast<T*>(scratch);
     double sum = 0;
-    for (ptrdiff_t first = begin; first < end; first += scratch_rows) {
-        const ptrdiff_t count = smaller(end - first, scratch_rows);
-        char *pred[row_loss_tile], *gradient[row_loss_tile], *probabilities[row_loss_tile];
-        row_starts(call.pred, first, count, pred);
-        if (wants_gradient) row_starts(call.gradient, first, count, gradient);
-        if (!call.labels) row_starts(call.probabilities, first, count, probabilities);
-        if (!direct_pred) load_rows(call.pred, pred, count, n, tile);
-
-        LossRow<T> counted[row_loss_tile];
-        ptrdiff_t places[row_loss_tile], counted_rows = 0;
-        for (ptrdiff_t r = 0; r < count; ++r) {
-            LossRow<T>& row = counted[counted_rows];
-            row.x = direct_pred ? reinterpret_cast<const T*>(pred[r]) : tile + r * n;
-            row.gradient = direct_gradient  ? reinterpret_cast<T*>(gradient[r])
-                           : wants_gradient ? tile + r * n
-                                            : nullptr;
-            row.label = call.labels ? ptrdiff_t(call.labels[first + r]) : -1;
-            row.probabilities = call.labels ? nullptr : probabilities[r];
-            const bool ignored = call.labels && row.label == call.ignore_index;
-            if (!ignored)
-                places[counted_rows++] = r;
-            else if (row.gradient)
-                for (ptrdiff_t i = 0; i < n; ++i) row.gradient[i] = T(0);
+    const auto each_tile = [&](ptrdiff_t rows, auto run) NPFUSE_LAMBDA {
+        for (ptrdiff_t first = begin; first < end; first += rows) {
+            const ptrdiff_t count = smaller(end - first, rows);
+            double values[row_loss_tile];
+            run(first, count, values);
+            for (ptrdiff_t r = 0; r < count; ++r) sum += values[r];
+            if (!call.values.data) continue;
+            T narrow[row_loss_tile];
+            for (ptrdiff_t r = 0; r < count; ++r) narrow[r] = T(values[r]);
+            store(narrow, call.values, first, count);
         }
-        typename Operation::Row sums[row_loss_tile] = {}, found[row_loss_tile];  // an ignored row's value is 0
-        loss_rows<Operation>(call, counted, counted_rows, found, sharing);
-        for (ptrdiff_t r = 0; r < counted_rows; ++r) sums[places[r]] = found[r];
-        double values[row_loss_tile];
-#pragma omp simd
-        for (ptrdiff_t r = 0; r < row_loss_tile; ++r) values[r] = sums[r].value();
-        for (ptrdiff_t r = 0; r < count; ++r) sum += values[r];
-        if (wants_gradient && !direct_gradient) store_rows(tile, call.gradient, gradient, count, n);
-        if (call.values.data) store_row_values<T>(values, call.values, first, count);
+    };
+    if (Operation::reads_whole_rows && call.classes <= narrow_limit<T>) {
+        TransposedLosses<Operation, T> tile(call);
+        each_tile(row_loss_tile,
+                  [&](ptrdiff_t first, ptrdiff_t count, double* values) { tile.run(first, count, values); });
+    } else {
+        each_tile(scratch_rows, [&](ptrdiff_t first, ptrdiff_t count, double* values) {
+            run_loss_tile<Operation>(call, first, count, static_cast<T*>(scratch), values, sharing);
+        });
     }
     return sum;
-}
-
-inline void weigh_rows(const RowLossCall& call, ptrdiff_t first, ptrdiff_t count, const Runs& runs,
-                       ColumnTile<double>& weights) {
-    const RowView& rows = call.probabilities;
-    char* starts[row_loss_tile];
-    row_starts(rows, first, count, starts);
-    for (ptrdiff_t r = 0; r < count; ++r)
-        weights[r] = runs.sum([&](ptrdiff_t begin, ptrdiff_t end) {
-            LaneSum weight;
-            for (ptrdiff_t i = begin; i < end; i += block_length) {
-                const ptrdiff_t length = smaller(end - i, block_length);
-                double numbers[block_length];
-                load_dtype(rows.starts.dtype, starts[r] + i * rows.stride, rows.stride, numbers, length);
-#pragma omp simd
-                for (ptrdiff_t k = 0; k < length; ++k) numbers[k] *= call.class_weights[i + k];
-                weight.add(numbers, length);
-            }
-            return weight.total();
-        });
 }
 
 // What the probabilities of rows [begin, end) weigh together.
 inline double weigh_probabilities(const RowLossCall& call, ptrdiff_t begin, ptrdiff_t end, void*, ptrdiff_t,
                                   const RunSharing* sharing) {
-    const Runs runs(call.classes, sharing);
+    const ptrdiff_t n = call.classes;
+    const RowView& rows = call.probabilities;
     double sum = 0;
     for (ptrdiff_t first = begin; first < end; first += row_loss_tile) {
-        const ptrdiff_t count = end - first < row_loss_tile ? end - first : row_loss_tile;
-        ColumnTile<double> weights;
-        if (call.classes <= narrow_limit<double>)
-            weigh_narrow_rows(call, first, count, weights);
-        else
-            weigh_rows(call, first, count, runs, weights);
-        for (ptrdiff_t r = 0; r < count; ++r) sum += weights[r];
+        const ptrdiff_t count = smaller(end - first, row_loss_tile);
+        if (n <= narrow_limit<double>) {
+            alignas(64) TileColumn<double> numbers[narrow_limit<double>];
+            load_transposed(rows, first, count, n, numbers);
+            const Matrix<double> matrix = {numbers[0], row_loss_tile}, in[] = {matrix, matrix};
+            const ColumnTile<double, 2, row_loss_tile, IndexConstant<row_loss_tile>, ptrdiff_t> pass(in, matrix, n, {},
+                                                                                                     false);
+            const auto weights = ProbabilityWeights::run(pass, call.class_weights);
+            for (ptrdiff_t r = 0; r < count; ++r) sum += weights[r];
+            continue;
+        }
+        char* starts[row_loss_tile];
+        row_starts(rows, first, count, starts);
+        for (ptrdiff_t r = 0; r < count; ++r) {
+            const StridedRow<double> row = probabilities_of(call, LossRow<double>{nullptr, nullptr, -1, starts[r]}),
+                                     in[] = {row, row}, out = {};
+            const LongRow<double, 2> pass(in, out, n, sharing);
+            sum += ProbabilityWeights::run(pass, call.class_weights)[0];
+        }
     }
     return sum;
 }

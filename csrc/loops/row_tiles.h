@@ -72,12 +72,12 @@ inline void store_rows(const T* tile, const RowView& rows, char* const* starts, 
 
 // Element i of every row of a tile.
 template <class T>
-using ColumnTile = T[row_loss_tile];
+using TileColumn = T[row_loss_tile];
 
 // By way of copies in the computing type. Not inlined, so that these do not count for the caller's stack frame.
 template <class T>
 [[gnu::noinline]] void load_converted_transposed(const RowView& rows, char* const* starts, ptrdiff_t count, ptrdiff_t n,
-                                                 ColumnTile<T>* tile) {
+                                                 TileColumn<T>* tile) {
     alignas(64) T copies[row_loss_tile][narrow_limit<T>];
     const T* sources[row_loss_tile];
     for (ptrdiff_t r = 0; r < row_loss_tile; ++r) {
@@ -88,7 +88,7 @@ template <class T>
 }
 
 template <class T>
-[[gnu::noinline]] void store_converted_transposed(const ColumnTile<T>* tile, const RowView& rows, char* const* starts,
+[[gnu::noinline]] void store_converted_transposed(const TileColumn<T>* tile, const RowView& rows, char* const* starts,
                                                   ptrdiff_t count, ptrdiff_t n) {
     alignas(64) T copies[row_loss_tile][narrow_limit<T>];
     T* targets[row_loss_tile];
@@ -99,7 +99,7 @@ template <class T>
 
 // Rows that a tile has beyond count are copies of the first.
 template <class T>
-inline void load_transposed(const RowView& rows, ptrdiff_t first, ptrdiff_t count, ptrdiff_t n, ColumnTile<T>* tile) {
+inline void load_transposed(const RowView& rows, ptrdiff_t first, ptrdiff_t count, ptrdiff_t n, TileColumn<T>* tile) {
     char* starts[row_loss_tile];
     row_starts(rows, first, count, starts);
     ptrdiff_t step;
@@ -117,7 +117,7 @@ inline void load_transposed(const RowView& rows, ptrdiff_t first, ptrdiff_t coun
 }
 
 template <class T>
-inline void store_transposed(const ColumnTile<T>* tile, const RowView& rows, ptrdiff_t first, ptrdiff_t count,
+inline void store_transposed(const TileColumn<T>* tile, const RowView& rows, ptrdiff_t first, ptrdiff_t count,
                              ptrdiff_t n) {
     char* starts[row_loss_tile];
     row_starts(rows, first, count, starts);
@@ -132,14 +132,6 @@ inline void store_transposed(const ColumnTile<T>* tile, const RowView& rows, ptr
     T* targets[row_loss_tile];
     for (ptrdiff_t r = 0; r < row_loss_tile; ++r) targets[r] = r < count ? reinterpret_cast<T*>(starts[r]) : unwanted;
     transpose_columns(tile, n, targets);
-}
-
-// What a tile's rows are worth, to an array.
-template <class T>
-inline void store_row_values(const double* values, const View& view, ptrdiff_t first, ptrdiff_t count) {
-    T narrow[row_loss_tile];
-    for (ptrdiff_t r = 0; r < count; ++r) narrow[r] = T(values[r]);
-    store(narrow, view, first, count);
 }
 
 NPFUSE_FORMULAS_END

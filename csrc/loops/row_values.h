@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../formulas/rows/expressions.h"
+#include "index_sequence.h"
 
 NPFUSE_FORMULAS_BEGIN
 
@@ -13,19 +14,8 @@ public:
     using Value = V;
     static constexpr bool is_costly = false;
 
-    NPFUSE_FORMULA V operator[](ptrdiff_t r) const {
-        if constexpr (Parts::count == 1)
-            return numbers_[0][r];
-        else if constexpr (Parts::count == 2)
-            return {numbers_[0][r], numbers_[1][r]};
-        else
-            return {{numbers_[0][r], numbers_[1][r], numbers_[2][r]}};
-    }
-    NPFUSE_FORMULA void set(ptrdiff_t r, V value) {
-        numbers_[0][r] = Parts::template get<0>(value);
-        if constexpr (Parts::count > 1) numbers_[1][r] = Parts::template get<1>(value);
-        if constexpr (Parts::count > 2) numbers_[2][r] = Parts::template get<2>(value);
-    }
+    NPFUSE_FORMULA V operator[](ptrdiff_t r) const { return value_of(r, Indices()); }
+    NPFUSE_FORMULA void set(ptrdiff_t r, V value) { set_parts(r, value, Indices()); }
     template <class Place>
     NPFUSE_FORMULA auto at(const Place& place) const {
         return place.value_of(*this);
@@ -33,6 +23,17 @@ public:
 
 private:
     using Parts = Components<V>;
+    using Indices = typename MakeIndexSequence<Parts::count>::type;
+
+    template <int... part>
+    NPFUSE_FORMULA V value_of(ptrdiff_t r, IndexSequence<part...>) const {
+        return Parts::made_of(numbers_[part][r]...);
+    }
+    template <int... part>
+    NPFUSE_FORMULA void set_parts(ptrdiff_t r, V value, IndexSequence<part...>) {
+        ((numbers_[part][r] = Parts::template get<part>(value)), ...);
+    }
+
     alignas(rows > 1 ? 64 : alignof(V)) typename Parts::Number numbers_[Parts::count][rows];
 };
 

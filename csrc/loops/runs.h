@@ -11,6 +11,8 @@ class Runs {
 public:
     Runs(ptrdiff_t n, const RunSharing* sharing) : n_(n), sharing_(sharing) {}
 
+    bool are_shared() const { return sharing_; }
+
     // Calls body(begin, end) for every run.
     template <class Body>
     void each(Body body) const {

@@ -71,34 +71,47 @@ inline void load_run(const char* source, ptrdiff_t stride, T* target, ptrdiff_t 
     }
 }
 
+// As load_block, to another type than S is computed in as well.
+template <class S, class T>
+const T* load_converted(const char* source, ptrdiff_t stride, ptrdiff_t n, T* buffer) {
+    load_run<S>(source, stride, buffer, n);
+    return buffer;
+}
+
 template <class T>
-inline void load_dtype(DType dtype, const char* source, ptrdiff_t stride, T* target, ptrdiff_t n) {
+inline auto loader_of(DType dtype) -> const T* (*)(const char*, ptrdiff_t, ptrdiff_t, T*) {
     switch (dtype) {
         case DType::float16:
-            return load_run<float16>(source, stride, target, n);
+            return load_converted<float16, T>;
         case DType::bfloat16:
-            return load_run<bfloat16>(source, stride, target, n);
+            return load_converted<bfloat16, T>;
         case DType::float32:
-            return load_run<float>(source, stride, target, n);
+            return load_converted<float, T>;
         case DType::float64:
-            return load_run<double>(source, stride, target, n);
+            return load_converted<double, T>;
         case DType::int8:
-            return load_run<int8_t>(source, stride, target, n);
+            return load_converted<int8_t, T>;
         case DType::uint8:
-            return load_run<uint8_t>(source, stride, target, n);
+            return load_converted<uint8_t, T>;
         case DType::int16:
-            return load_run<int16_t>(source, stride, target, n);
+            return load_converted<int16_t, T>;
         case DType::uint16:
-            return load_run<uint16_t>(source, stride, target, n);
+            return load_converted<uint16_t, T>;
         case DType::int32:
-            return load_run<int32_t>(source, stride, target, n);
+            return load_converted<int32_t, T>;
         case DType::uint32:
-            return load_run<uint32_t>(source, stride, target, n);
+            return load_converted<uint32_t, T>;
         case DType::int64:
-            return load_run<int64_t>(source, stride, target, n);
+            return load_converted<int64_t, T>;
         case DType::uint64:
-            return load_run<uint64_t>(source, stride, target, n);
+            return load_converted<uint64_t, T>;
     }
+    return nullptr;
+}
+
+template <class T>
+inline void load_dtype(DType dtype, const char* source, ptrdiff_t stride, T* target, ptrdiff_t n) {
+    loader_of<T>(dtype)(source, stride, n, target);
 }
 
 // A single number that counts as many.

@@ -57,6 +57,7 @@ RowLossCall row_call(Address pred, Address probabilities, Address labels, bool w
     const RowsCall& rows = call.rows;
     require(rows.rows >= 0 && rows.n >= 0 && rows.inner >= 0, "lengths must be at least 0");
     require(rows.rows == 0 || (rows.inner > 0 && rows.rows % rows.inner == 0), "rows must be contiguous or columns");
+    call.has_labels = labels != 0;
     call.labels = at(labels);
     call.wide_labels = wide_labels;
     call.ignore_index = ignore_index;

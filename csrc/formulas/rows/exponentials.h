@@ -114,6 +114,10 @@ struct TermComponents {
     NPFUSE_FORMULA static auto get(const Terms& terms) {
         return part == 0 ? terms.shift : part == 1 ? terms.floor : terms.pivot;
     }
+    template <class T>
+    NPFUSE_FORMULA static Terms made_of(T shift, T floor, T pivot) {
+        return {{shift, floor, pivot}};
+    }
 };
 template <class T>
 struct Components<RowTerms<T>> : TermComponents<RowTerms<T>> {

@@ -40,16 +40,14 @@ struct Input {
     }
 };
 
-// An element of an array that is as long as a row and the same for all.
-template <class V>
-struct AlongRow {
-    using Stored = AlongRow;
+// The element's place in its row.
+struct Position {
+    using Stored = Position;
     static constexpr bool is_costly = false;
-    const V* numbers;
 
     template <class Place>
     NPFUSE_PASS auto at(const Place& place) const {
-        return place.along(numbers);
+        return place.position();
     }
 };
 
@@ -136,38 +134,27 @@ NPFUSE_PASS auto map(const Function& function, const Expressions&... expressions
 }
 
 // An expression, but for one element of each row; for none where the position is not one of the row.
-template <class Expression, class Position, class Value>
+template <class Expression, class Where, class Value>
 struct Replaced {
     using Stored = Replaced;
     static constexpr bool is_costly = Expression::is_costly;
     Expression expression;
-    Position position;
+    Where where;
     Value value;
 
     template <class Place>
     NPFUSE_PASS auto at(const Place& place) const {
-        return map(
-                   [](auto other, auto replacement, auto position, auto j) NPFUSE_LAMBDA {
-                       return decltype(position)(j) == position ? decltype(other)(replacement) : other;
-                   },
-                   expression, value, position, PositionInRow())
+        return map([](auto other, auto replacement, auto where, auto j)
+                       NPFUSE_LAMBDA { return decltype(where)(j) == where ? decltype(other)(replacement) : other; },
+                   expression, value, where, Position())
             .at(place);
     }
-
-private:
-    struct PositionInRow {
-        using Stored = PositionInRow;
-        template <class Place>
-        NPFUSE_PASS auto at(const Place& place) const {
-            return place.position();
-        }
-    };
 };
 
-template <class Expression, class Position, class Value>
-NPFUSE_PASS auto replaced(const Expression& expression, const Position& position, const Value& value) {
-    return Replaced<typename Expression::Stored, typename Position::Stored, typename Value::Stored>{expression,
-                                                                                                    position, value};
+template <class Expression, class Where, class Value>
+NPFUSE_PASS auto replaced(const Expression& expression, const Where& where, const Value& value) {
+    return Replaced<typename Expression::Stored, typename Where::Stored, typename Value::Stored>{expression, where,
+                                                                                                 value};
 }
 
 template <class Expression>
@@ -188,8 +175,7 @@ struct Kept {
     }
 };
 
-// The numbers of one type that a value consists of, so that those of many rows can lie in an array each. Others than
-// single numbers have get<part>() and are made by braces.
+// The numbers of one type that a value consists of, so that those of many rows can lie in an array each.
 template <class V>
 struct Components {
     using Number = V;
@@ -198,6 +184,7 @@ struct Components {
     NPFUSE_PASS static V get(V value) {
         return value;
     }
+    NPFUSE_PASS static V made_of(V value) { return value; }
 };
 
 template <class T>
@@ -208,6 +195,7 @@ struct Components<Pair<T>> {
     NPFUSE_PASS static T get(Pair<T> pair) {
         return part == 0 ? pair.hi : pair.lo;
     }
+    NPFUSE_PASS static Pair<T> made_of(T hi, T lo) { return {hi, lo}; }
 };
 
 NPFUSE_FORMULAS_END
